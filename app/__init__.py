@@ -1,0 +1,3 @@
+"""Footnote: answers from your own documents, every sentence proved."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,110 @@
+"""Dense encoder on ONNX Runtime, through fastembed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from app.adapters import bundled
+from app.adapters.worker import Worker
+from app.core.errors import ConfigError
+from app.core.types import Vectors
+
+
+class FastembedEncoder:
+    """Encodes with the bundled model or any model that fastembed knows by name.
+
+    Raises ConfigError when the model is unknown or cannot be loaded.
+    """
+
+    def __init__(self, model: str = "bundled", *, threads: int = 0, batch_size: int = 16) -> None:
+        self._batch_size = batch_size
+        self._worker = Worker("dense")
+        self._model = _load(model, threads or os.cpu_count() or 1)
+        self.name = bundled.NAME if model == "bundled" else model
+        self.max_tokens = bundled.MAX_TOKENS if model == "bundled" else self._trained_length()
+        self.dimensions = int(self._model.embedding_size)
+        self._counter = self._tokenizer_copy()
+        self._model.model.tokenizer.enable_truncation(self.max_tokens)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special ones included, without truncation."""
+        return [len(encoding.ids) for encoding in self._counter.encode_batch_fast(list(texts))]
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
+        if not texts:
+            return np.zeros((0, self.dimensions), dtype=np.float32)
+        return await self._worker.run(lambda: self._encode(list(texts)))
+
+    async def close(self) -> None:
+        """Give back the worker."""
+        await self._worker.close()
+
+    @property
+    def tokenizer(self) -> Any:
+        """A Hugging Face tokenizer without truncation, for sizing chunks."""
+        return self._counter
+
+    def _encode(self, texts: list[str]) -> Vectors:
+        # A batch is padded to its longest text: like lengths together waste the least.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        ordered = (texts[i] for i in order)
+        found = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        found[order] = list(self._model.embed(ordered, batch_size=self._batch_size))
+        return found
+
+    def _trained_length(self) -> int:
+        truncation = self._model.model.tokenizer.truncation or {}
+        return int(truncation.get("max_length", 512))
+
+    def _tokenizer_copy(self) -> Any:
+        from tokenizers import Tokenizer
+
+        copy = Tokenizer.from_str(self._model.model.tokenizer.to_str())
+        copy.no_truncation()
+        copy.no_padding()
+        return copy
+
+
+def _load(model: str, threads: int) -> Any:
+    from fastembed import TextEmbedding
+
+    if model == "bundled":
+        _register_bundled(TextEmbedding)
+        return TextEmbedding(
+            bundled.NAME, specific_model_path=str(bundled.FOLDER), threads=threads, cuda=False
+        )
+    known = {entry["model"] for entry in TextEmbedding.list_supported_models()}
+    if model not in known:
+        raise ConfigError(
+            f"fastembed does not know the embedding model {model!r}",
+            hint="install the extra `torch` to use any sentence-transformers model",
+        )
+    try:
+        return TextEmbedding(model, threads=threads)
+    except Exception as error:
+        raise ConfigError(
+            f"the embedding model {model!r} cannot be loaded",
+            hint="check the network, or set embedding.model to `bundled`",
+        ) from error
+
+
+def _register_bundled(registry: Any) -> None:
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    if any(entry["model"] == bundled.NAME for entry in registry.list_supported_models()):
+        return
+    registry.add_custom_model(
+        model=bundled.NAME,
+        pooling=PoolingType.MEAN,
+        normalization=True,
+        sources=ModelSource(hf=bundled.NAME),
+        dim=bundled.DIMENSIONS,
+        # fastembed joins this to the tokenizer's folder; joined to an absolute path, a
+        # path is that absolute path, so that the weights may stay in their own package.
+        model_file=str(bundled.weights()),
+    )

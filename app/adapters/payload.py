@@ -1,0 +1,105 @@
+"""How a chunk is written into a point of Qdrant, the same for both stores.
+
+A point's payload says everything about its chunk and its document, so that the store is
+the register of documents. `live` is 1 for the version that readers see.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from app.core.types import Chunk, Document, Passage, Scope, Scores
+
+DENSE = "dense"
+BM25 = "bm25"
+KEYWORDS = ("tenant", "document_id", "content_hash", "source", "title")
+"""Payload fields with a keyword index."""
+
+_NAMESPACE = uuid.UUID("6f1f2f0e-6b36-4c39-9d1a-0f0b8c7a5f10")
+_PLAIN_FILTERS = frozenset({"document_id", "source", "title"})
+Condition = tuple[str, list[str | int]]
+
+
+def document_id(tenant: str, source: str) -> str:
+    """The id of a document, the same in every version of it."""
+    return str(uuid.uuid5(_NAMESPACE, f"{tenant}\n{source}"))
+
+
+def point_id(document: Document, ordinal: int) -> str:
+    """The id of a chunk of this version: storing it twice changes nothing."""
+    version = f"{document.document_id}\n{document.content_hash}"
+    return str(uuid.uuid5(_NAMESPACE, f"{version}\n{ordinal}"))
+
+
+def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any]:
+    """All that a point says."""
+    return {
+        **document.model_dump(),
+        "ordinal": chunk.ordinal,
+        "text": chunk.text,
+        "start": chunk.start,
+        "end": chunk.end,
+        "page": chunk.page,
+        "heading": chunk.heading,
+        "live": int(live),  # a number: the embedded engine matches no booleans
+    }
+
+
+def to_document(payload: Mapping[str, Any]) -> Document:
+    """The document that a point belongs to."""
+    return Document(**{name: payload[name] for name in Document.model_fields})
+
+
+def to_chunk(payload: Mapping[str, Any]) -> Chunk:
+    """The chunk that a point holds."""
+    return Chunk(
+        ordinal=payload["ordinal"],
+        text=payload["text"],
+        start=payload["start"],
+        end=payload["end"],
+        page=payload["page"],
+        heading=payload["heading"],
+    )
+
+
+def to_passages(fused: Sequence[Any], dense: Sequence[Any], bm25: Sequence[Any]) -> list[Passage]:
+    """Passages out of the three answers of the engine to one batch, best first."""
+    by_dense = {str(point.id): float(point.score) for point in dense}
+    by_bm25 = {str(point.id): float(point.score) for point in bm25}
+    return [
+        _to_passage(
+            point.payload,
+            Scores(
+                dense=by_dense.get(str(point.id)),
+                bm25=by_bm25.get(str(point.id)),
+                fused=float(point.score),
+            ),
+        )
+        for point in fused
+    ]
+
+
+def conditions(scope: Scope) -> Iterator[Condition]:
+    """What every read demands: the tenant, the live version, and the caller's filters."""
+    yield "tenant", [scope.tenant]
+    yield "live", [1]
+    for name, wanted in scope.filters.items():
+        key = name if name in _PLAIN_FILTERS else f"tags.{name}"
+        yield key, [wanted] if isinstance(wanted, str) else list(wanted)
+
+
+def _to_passage(payload: Mapping[str, Any], scores: Scores) -> Passage:
+    return Passage(
+        document_id=payload["document_id"],
+        title=payload["title"],
+        source=payload["source"],
+        page=payload["page"],
+        heading=payload["heading"],
+        start=payload["start"],
+        end=payload["end"],
+        text=payload["text"],
+        score=scores.fused or 0.0,
+        scores=scores,
+    )

@@ -1,0 +1,62 @@
+"""The register of documents, read out of the points of either store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.adapters import payload as form
+from app.core.errors import ConfigError, NotFoundError
+from app.core.types import Chunk, Document, Scalar, Scope
+
+
+class Register(ABC):
+    """Documents and their chunks, for a store that can list payloads."""
+
+    @abstractmethod
+    async def _scroll(
+        self, scope: Scope, more: Sequence[form.Condition]
+    ) -> list[Mapping[str, Any]]:
+        """Payloads of all points in the scope for which `more` holds, in any order."""
+
+    async def documents(
+        self, scope: Scope, *, limit: int | None = None, offset: int = 0
+    ) -> list[Document]:
+        """Documents in order of title, then id."""
+        records = await self._scroll(scope, [("ordinal", [0])])
+        found = sorted(
+            (form.to_document(record) for record in records),
+            key=lambda document: (document.title.lower(), document.document_id),
+        )
+        return found[offset : None if limit is None else offset + limit]
+
+    async def document(self, document_id: str, scope: Scope) -> Document:
+        """One document. Raises NotFoundError."""
+        records = await self._scroll(scope, [("document_id", [document_id]), ("ordinal", [0])])
+        return form.to_document(_some(records, document_id)[0])
+
+    async def chunks(self, document_id: str, scope: Scope) -> list[Chunk]:
+        """All chunks of a document in order. Raises NotFoundError."""
+        records = await self._scroll(scope, [("document_id", [document_id])])
+        found = (form.to_chunk(record) for record in _some(records, document_id))
+        return sorted(found, key=lambda chunk: chunk.ordinal)
+
+
+def refuse_mismatch(
+    made: Mapping[str, Scalar], ours: Mapping[str, Scalar], *, what: str, way_out: str
+) -> None:
+    """Raise ConfigError when an index was made with another model, chunker or parser."""
+    differ = sorted(key for key in {*made, *ours} if made.get(key) != ours.get(key))
+    if differ:
+        details = ", ".join(f"{k}: {made.get(k)} there, {ours.get(k)} here" for k in differ)
+        raise ConfigError(
+            f"{what} was made otherwise ({details})",
+            hint=f"restore that setting, or set another {way_out} and ingest again",
+        )
+
+
+def _some(records: list[Mapping[str, Any]], document_id: str) -> list[Mapping[str, Any]]:
+    if not records:
+        raise NotFoundError(f"no document {document_id}", hint="see `footnote documents list`")
+    return records

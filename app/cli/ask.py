@@ -1,0 +1,124 @@
+"""`footnote ask`: a question, its answer and the proofs."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import options
+from app.cli.console import note, one_line, say, write_json
+from app.cli.session import clean_stdout, use_footnote
+
+if TYPE_CHECKING:
+    from app.core.types import Answer, Citation, Step
+    from app.service import Footnote
+
+NOTES = {
+    "abstained": "note: abstained, the documents do not answer this question",
+    "unverified": "note: unverified, a check that should have run could not",
+}
+
+
+def ask(
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="The question; - reads it from stdin.")
+    ],
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", metavar="ID", help="Go on with a conversation.")
+    ] = None,
+    deadline_ms: Annotated[
+        int | None,
+        typer.Option("--deadline-ms", metavar="N", min=1, help="Time for the answer."),
+    ] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Show steps and times on stderr.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Answer a question from the documents, with its sources."""
+    question = _read(question)
+
+    async def work(footnote: Footnote) -> tuple[Answer, str]:
+        from app.core.types import Ask, Delta, Done, Scope, Step
+
+        request = Ask(
+            question,
+            Scope(tenant),
+            conversation_id=conversation,
+            deadline_ms=deadline_ms,
+            trace=trace,
+        )
+        live = sys.stdout.isatty() and not as_json
+        shown: list[str] = []
+        async for event in footnote.stream(request):
+            match event:
+                case Delta() if live:
+                    shown.append(event.text)
+                    say(event.text, end="")
+                case Step() if trace:
+                    note(trace_line(event))
+                case Done():
+                    return event.answer, "".join(shown)
+        raise RuntimeError("the stream ended without an answer")
+
+    with clean_stdout(as_json):
+        answer, shown = use_footnote(work)
+    if as_json:
+        write_json(answer.model_dump(mode="json"))
+        return
+    _finish(answer, shown)
+    if trace:
+        note(summary(answer))
+    note(f"conversation: {_command(answer.conversation_id, tenant)} QUESTION")
+
+
+def source_line(citation: Citation) -> str:
+    """`[1] Title, page 3, Heading — path`."""
+    page = f"page {citation.page}" if citation.page is not None else ""
+    parts = [part for part in (citation.title, page, citation.heading) if part]
+    return one_line(f"[{citation.mark}] {', '.join(parts)} — {citation.source}")
+
+
+def trace_line(step: Step) -> str:
+    """A step, its time and what it reports."""
+    details = "".join(f"  {key}={one_line(str(value))}" for key, value in step.details.items())
+    return f"{step.node:<12} {step.ms:8.1f} ms{details}"
+
+
+def summary(answer: Answer) -> str:
+    """What the answer took, in one line."""
+    usage = answer.usage
+    cost = "at an unknown price" if usage.cost_usd is None else f"for ${usage.cost_usd:.4f}"
+    skipped = f"; skipped: {', '.join(answer.skipped)}" if answer.skipped else ""
+    return (
+        f"{usage.llm_calls} model calls, {usage.input_tokens} tokens in, "
+        f"{usage.output_tokens} out, {cost}{skipped}"
+    )
+
+
+def _read(question: str) -> str:
+    text = sys.stdin.read() if question == "-" else question
+    if not text.strip():
+        raise typer.BadParameter("the question is empty", param_hint="QUESTION")
+    return text.strip()
+
+
+def _finish(answer: Answer, shown: str) -> None:
+    """Print what the stream has not: the answer, unless it is on the screen, and the sources."""
+    if shown:
+        say()
+    if shown.strip() != answer.answer.strip():
+        say(answer.answer)
+    for citation in answer.citations:
+        say()
+        say(source_line(citation))
+        say(textwrap.indent(citation.quote.strip("\n"), "    "))
+    if answer.status in NOTES:
+        note(NOTES[answer.status])
+
+
+def _command(conversation_id: str, tenant: str) -> str:
+    whose = "" if tenant == options.DEFAULT_TENANT else f" --tenant {tenant}"
+    return f"{conversation_id}; go on with: footnote ask{whose} --conversation {conversation_id}"

@@ -1,0 +1,141 @@
+"""`footnote ingest`: documents into the index."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import options
+from app.cli.console import note, one_line, say, write_json
+from app.cli.failures import FAILED
+from app.cli.session import clean_stdout, use_footnote
+from app.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from app.core.types import IngestReport
+    from app.service import Footnote
+
+Progress = Callable[[int, int, str], None]
+
+
+class Engine(StrEnum):
+    """Where the work runs."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def ingest(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Files, folders (walked) or globs.")
+    ],
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    tag: Annotated[
+        list[str], typer.Option("--tag", metavar="K=V", help="Tag of every document; repeatable.")
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Also remove documents that are gone from the paths.")
+    ] = False,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="Run here or on a Ray cluster.")
+    ] = Engine.LOCAL,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Workers of the Ray engine.")
+    ] = 1,
+    as_json: options.AsJson = False,
+) -> None:
+    """Add documents to the index; what has not changed is skipped."""
+    _refuse_ray(engine, workers)
+    tags = options.tags(tag)
+
+    async def work(footnote: Footnote) -> IngestReport:
+        with _progress() as progress:
+            return await footnote.ingest(
+                paths, tenant=tenant, tags=tags, sync=sync, progress=progress
+            )
+
+    with clean_stdout(as_json), _say_how_to_go_on():
+        report = use_footnote(work)
+    write_json(as_contract(report)) if as_json else say(summary(report))
+    for failure in report.failures:
+        reason = f"{failure.error}; {failure.hint}" if failure.hint else failure.error
+        note(f"error: {one_line(failure.source)}: {one_line(reason)}")
+    if report.failures:
+        raise typer.Exit(FAILED)
+
+
+def as_contract(report: IngestReport) -> dict[str, object]:
+    """The report in the shape of `ingest --json`."""
+    return {
+        "documents": {
+            "added": report.added,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "deleted": report.deleted,
+            "failed": len(report.failures),
+        },
+        "chunks": report.chunks,
+        "seconds": report.seconds,
+        "failures": [asdict(failure) for failure in report.failures],
+    }
+
+
+def summary(report: IngestReport) -> str:
+    """The report in one line."""
+    return (
+        f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
+        f"{report.deleted} deleted, {len(report.failures)} failed: "
+        f"{report.chunks} chunks in {report.seconds:.1f} s"
+    )
+
+
+def _refuse_ray(engine: Engine, workers: int) -> None:
+    if engine is Engine.RAY:
+        raise ConfigError("the Ray engine is not built yet", hint="use --engine local")
+    if workers > 1:
+        raise ConfigError(
+            "--workers belongs to the Ray engine, which is not built yet", hint="leave it out"
+        )
+
+
+@contextlib.contextmanager
+def _say_how_to_go_on() -> Iterator[None]:
+    """When the user or the system stops the run, say that nothing is broken."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        note("stopped; finished documents are kept, run the same command again to go on")
+        raise
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A bar on stderr, when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[source]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("ingest", total=None, source="")
+
+        def advance(done: int, total: int, source: str) -> None:
+            bar.update(task, completed=done, total=total, source=one_line(source))
+
+        yield advance

@@ -1,0 +1,85 @@
+"""`footnote search`: retrieval alone, with the score of every stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import options
+from app.cli.console import note, one_line, write_json, write_table
+from app.cli.session import clean_stdout, use_footnote
+
+if TYPE_CHECKING:
+    from app.core.types import Passage
+    from app.service import Footnote
+
+SNIPPET = 200
+STAGES = ("dense", "bm25", "fused", "rerank")
+
+
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
+    k: Annotated[
+        int | None, typer.Option("-k", metavar="N", min=1, help="How many passages.")
+    ] = None,
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    where: Annotated[
+        list[str],
+        typer.Option(
+            "--filter",
+            metavar="K=V",
+            help="Only where a tag, source, title or document_id has this value; repeatable.",
+        ),
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    explain: Annotated[bool, typer.Option("--explain", help="Show the score of each stage.")] = (
+        False
+    ),
+    as_json: options.AsJson = False,
+) -> None:
+    """Find the passages nearest to a query, best first."""
+    if not query.strip():
+        raise typer.BadParameter("the query is empty", param_hint="QUERY")
+    conditions = options.filters(where)
+
+    async def work(footnote: Footnote) -> list[Passage]:
+        from app.core.types import Scope
+
+        return await footnote.search(query, Scope(tenant, conditions), k)
+
+    with clean_stdout(as_json):
+        passages = use_footnote(work)
+    if as_json:
+        write_json({"passages": [passage.model_dump(mode="json") for passage in passages]})
+    elif passages:
+        _show(passages, explain)
+    else:
+        note("nothing found; see `footnote documents list`")
+
+
+def snippet(text: str, length: int = SNIPPET) -> str:
+    """The beginning of a text, on one line."""
+    line = one_line(text)
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def _show(passages: list[Passage], explain: bool) -> None:
+    stages = STAGES if explain else ()
+    columns = ["##", "score#", *(f"{stage}#" for stage in stages)]
+    rows = [
+        [
+            rank,
+            f"{passage.score:.3f}",
+            *(_number(getattr(passage.scores, stage)) for stage in stages),
+            passage.title,
+            passage.page,
+            passage.heading,
+            snippet(passage.text),
+        ]
+        for rank, passage in enumerate(passages, start=1)
+    ]
+    write_table([*columns, "title", "page#", "heading", "passage"], rows)
+
+
+def _number(score: float | None) -> str:
+    return "–" if score is None else f"{score:.3f}"

@@ -1,0 +1,112 @@
+"""`footnote serve`: answers over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.console import note, say
+from app.cli.session import run_async
+from app.core.errors import ConfigError, PermanentError
+
+if TYPE_CHECKING:
+    import socket
+
+    from app.core.settings import Settings
+
+GRACE_S = 15  # how long a stream may go on after the server was told to stop
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option("--host", metavar="H", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="P", min=0, max=65535, help="Port; 0 takes any free one."),
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Processes; needs a Qdrant server.")
+    ] = 1,
+) -> None:
+    """Serve the chat API and the web page over HTTP."""
+    from app.cli.listening import listen
+    from app.core.settings import load_settings
+
+    settings = load_settings()
+    _refuse_shared_index(settings, workers)
+    with listen(host, port) as listener:
+        if host not in LOOPBACK and settings.api.key is None:
+            note("note: everybody who reaches this address may ask; set FOOTNOTE_API__KEY")
+        ready = threading.Thread(target=_announce, args=[listener], daemon=True)
+        # Told to stop by Ctrl-C or SIGTERM, a server has done its work: exit status 0.
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            if workers == 1:
+                run_async(_serve_here(settings, listener, ready))
+            else:
+                _serve_in_processes(settings, listener, ready, workers)
+
+
+def _refuse_shared_index(settings: Settings, workers: int) -> None:
+    if workers > 1 and not settings.qdrant.url:
+        raise ConfigError(
+            f"{workers} workers cannot share the embedded index, which belongs to one process",
+            hint="set FOOTNOTE_QDRANT__URL to a Qdrant server, or use --workers 1",
+        )
+
+
+async def _serve_here(settings: Settings, listener: socket.socket, ready: threading.Thread) -> None:
+    """Serve in this process.
+
+    The service is opened before the server starts, so that a fault of the set-up is one
+    line for the user and not a traceback of the server's start.
+    """
+    import uvicorn
+
+    from app.api.server import create_app
+    from app.wiring import open_footnote
+
+    async with open_footnote(settings) as footnote:
+        api = create_app(lambda: contextlib.nullcontext(footnote), settings)
+        server = uvicorn.Server(uvicorn.Config(api, **_options()))
+        ready.start()
+        await server.serve(sockets=[listener])
+        if not server.started:
+            raise PermanentError("the server did not start", hint="see the log above")
+
+
+def _serve_in_processes(
+    settings: Settings, listener: socket.socket, ready: threading.Thread, workers: int
+) -> None:
+    """Serve in several processes that take connections from one socket."""
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from app.wiring import open_footnote
+
+    async def try_settings() -> None:
+        async with open_footnote(settings):
+            pass
+
+    run_async(try_settings())
+    config = uvicorn.Config(
+        "app.cli.serve_factory:create", factory=True, workers=workers, **_options()
+    )
+    ready.start()
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def _announce(listener: socket.socket) -> None:
+    from app.cli.listening import url_of, wait_until_healthy
+
+    if wait_until_healthy(listener):
+        say(f"Footnote answers on {url_of(listener)}")
+
+
+def _options() -> dict[str, Any]:
+    # No access log: uvicorn writes it to stdout, and the API logs requests itself.
+    return {"access_log": False, "log_level": "warning", "timeout_graceful_shutdown": GRACE_S}

@@ -1,0 +1,169 @@
+"""The ports: what Footnote needs of the outside, one Protocol each.
+
+An adapter needs no base class. Adapters of one port pass one shared contract-test
+class under `tests/contract/`. All waiting is async; nothing here may block the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from app.core.types import (
+    Chunk,
+    Completion,
+    Document,
+    EncodedChunk,
+    HybridQuery,
+    IndexInfo,
+    Passage,
+    Scalar,
+    Scope,
+    SparseVector,
+    Vectors,
+)
+
+
+class DenseEncoder(Protocol):
+    """Texts to vectors."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, part of the index fingerprint."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text the model reads; the rest would be lost."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as the model's own tokenizer counts them."""
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
+
+    async def close(self) -> None:
+        """Give back the worker and the model."""
+
+
+class SparseEncoder(Protocol):
+    """Texts to BM25 term weights; the engine multiplies in the IDF."""
+
+    @property
+    def name(self) -> str:
+        """What determines the weights, part of the index fingerprint."""
+
+    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+        """Term-frequency weights of texts to be stored."""
+
+    def encode_query(self, text: str) -> SparseVector:
+        """The terms of a question, weight 1 each."""
+
+
+class ChunkStore(Protocol):
+    """The index, which is also the register of documents."""
+
+    async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        """Store a version of a document in place of every other version of it.
+
+        Readers see the old version or the new one, never both. Running it twice
+        changes nothing.
+        """
+
+    async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
+        """Fused candidates, best first, with dense, bm25 and fused scores."""
+
+    async def documents(
+        self, scope: Scope, *, limit: int | None = None, offset: int = 0
+    ) -> list[Document]:
+        """Documents in order of title, then id."""
+
+    async def document(self, document_id: str, scope: Scope) -> Document:
+        """One document. Raises NotFoundError."""
+
+    async def chunks(self, document_id: str, scope: Scope) -> list[Chunk]:
+        """All chunks of a document in order. Raises NotFoundError."""
+
+    async def delete(self, document_id: str, scope: Scope) -> None:
+        """Remove a document. Raises NotFoundError."""
+
+    async def optimize(self) -> None:
+        """Bring the index into its fastest form after a bulk load."""
+
+    async def revision(self, scope: Scope) -> str:
+        """A token that changes whenever a document in the scope's tenant does."""
+
+    async def info(self) -> IndexInfo:
+        """What the index holds and what it was made with."""
+
+    async def close(self) -> None:
+        """Flush and let go of the index."""
+
+
+class Reranker(Protocol):
+    """Scores how well a passage answers a question."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    async def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """A relevance in [0, 1] for each text, in order; 0.5 is the line between."""
+
+    async def close(self) -> None:
+        """Give back the worker and the model."""
+
+
+class ChatModel(Protocol):
+    """A chat model behind any OpenAI-compatible address.
+
+    Raises TransientError when the model is busy, unreachable, too slow or breaks off,
+    PermanentError when it refuses the request for good.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    async def complete(self, messages: Sequence[Mapping[str, str]], *, json: bool) -> Completion:
+        """The whole reply; `json` asks for one JSON object."""
+
+    def stream(self, messages: Sequence[Mapping[str, str]]) -> AsyncIterator[Completion]:
+        """The reply in pieces of text; the piece that carries usage comes last."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+class AnswerCache(Protocol):
+    """Remembers answers. Losing it costs time, never an answer: an adapter turns a
+    failure of its backend into a miss and logs it."""
+
+    async def get(self, key: str) -> str | None:
+        """The value, unless it is missing or too old."""
+
+    async def set(self, key: str, value: str) -> None:
+        """Keep a value for the configured time."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+class RateLimiter(Protocol):
+    """Counts requests of a client."""
+
+    async def hit(self, client: str) -> float:
+        """Count one request: 0 when allowed, else seconds until one would be."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+class Fingerprinted(Protocol):
+    """Anything whose change makes an existing index unusable."""
+
+    def fingerprint(self) -> Mapping[str, Scalar]:
+        """Names and values that must match between index and service."""

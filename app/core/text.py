@@ -1,0 +1,119 @@
+"""Sentences and words with their places.
+
+Canonical text is Markdown. A unit that can be quoted is a sentence of prose, a list
+item's sentence or a table row; headings, rules and table rulers are never quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+WORD = re.compile(r"\w+", re.UNICODE)
+_BLANK = re.compile(r"^\s*$")
+_HEADING = re.compile(r"^\s{0,3}#{1,6}(\s|$)")
+_RULE = re.compile(r"^\s*(?:[-*_=]\s*){3,}$")
+_RULER = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$")
+_FENCE = re.compile(r"^\s*(?:```|~~~)")
+_MARKER = re.compile(r"^\s*(?:>\s*)*(?:[-*+•]\s+|\d{1,3}[.)]\s+)?")
+_COMMENT = re.compile(r"^\s*<!--.*-->\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`text[start:end]`, in characters."""
+
+    start: int
+    end: int
+
+
+def sentence_spans(text: str) -> list[Span]:
+    """Quotable units of `text`, in order, without surrounding white space.
+
+    Lines of one paragraph are read together, so a sentence may run over a line break;
+    a table row, a list item or a line of code ends at its line's end.
+    """
+    return [span for block in _blocks(text) for span in _sentences(text, block)]
+
+
+def table_header(text: str, row: Span) -> Span | None:
+    """The header row of the table that `row` stands in, if it has one."""
+    header: Span | None = None
+    previous: Span | None = None
+    for line in _lines(text):
+        content = text[line.start : line.end]
+        if "|" not in content:
+            header = previous = None
+        elif _RULER.match(content):
+            header = previous
+        elif line.start <= row.start < line.end:
+            return header
+        else:
+            previous = line
+    return None
+
+
+def is_table_row(unit: str) -> bool:
+    """Whether a quotable unit is a row of a Markdown table."""
+    return unit.startswith("|") and unit.count("|") >= 2
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of any script."""
+    return WORD.findall(text.lower())
+
+
+def _lines(text: str) -> Iterator[Span]:
+    start = 0
+    for line in text.splitlines(keepends=True):
+        yield Span(start, start + len(line))
+        start += len(line)
+
+
+def _blocks(text: str) -> Iterator[Span]:
+    """Runs of lines that belong to one paragraph; other lines stand alone."""
+    paragraph: Span | None = None
+    in_code = False
+    for line in _lines(text):
+        content = text[line.start : line.end]
+        if _FENCE.match(content):
+            in_code = not in_code
+            kind = "break"
+        elif in_code or content.lstrip().startswith("|"):
+            kind = "alone"
+        elif any(p.match(content) for p in (_BLANK, _HEADING, _RULE, _RULER, _COMMENT)):
+            kind = "break"
+        else:
+            kind = "item" if _MARKER.match(content).group().strip() else "prose"  # type: ignore[union-attr]
+        if kind == "prose":
+            paragraph = Span(paragraph.start if paragraph else line.start, line.end)
+            continue
+        if paragraph:
+            yield paragraph
+        paragraph = line if kind == "item" else None
+        if kind == "alone" and not _RULER.match(content) and not _BLANK.match(content):
+            yield line
+    if paragraph:
+        yield paragraph
+
+
+def _sentences(text: str, block: Span) -> Iterator[Span]:
+    from sentencex import get_sentence_boundaries
+
+    content = text[block.start : block.end]
+    lead = _MARKER.match(content)
+    skip = lead.end() if lead else 0
+    if content.lstrip().startswith("|"):
+        pieces = [content[skip:]]
+    else:
+        pieces = [piece["text"] for piece in get_sentence_boundaries("en", content[skip:])]
+    # Offsets are counted here from the pieces, which tile the block: the library's own
+    # are in bytes for some scripts.
+    position = block.start + skip
+    for piece in pieces:
+        start = position + len(piece) - len(piece.lstrip())
+        end = position + len(piece.rstrip())
+        if end > start and WORD.search(text, start, end):
+            yield Span(start, end)
+        position += len(piece)

@@ -1,0 +1,318 @@
+"""The nouns of Footnote.
+
+Positions are counted in characters (Unicode code points) of a document's canonical
+text, half-open: `text[start:end]`. Pages are counted from 1. Models that leave the
+process (answers, passages, documents) are Pydantic models whose field names are the
+contract; what stays inside is a plain dataclass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Vector = NDArray[np.float32]
+"""One dense embedding, shape (dimensions,), unit length."""
+
+Vectors = NDArray[np.float32]
+"""Dense embeddings, shape (texts, dimensions), rows of unit length."""
+
+Scalar = str | int | float | bool
+
+
+class Model(BaseModel):
+    """A frozen value whose fields are part of the contract."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a caller may see: every read and delete of a store takes one.
+
+    Args:
+        tenant: The only tenant whose chunks are visible.
+        filters: Further conditions, all of which must hold. A key is `document_id`,
+            `source`, `title` or the name of a tag; a list of values means any of them.
+    """
+
+    tenant: str = "default"
+    filters: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseVector:
+    """Weights of the terms that occur, by term id."""
+
+    indices: Sequence[int]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Page `number` (from 1) occupies `text[start:end]`."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """A source after parsing: its canonical text and what is known about it."""
+
+    source: str
+    title: str
+    text: str
+    pages: Sequence[Page] = ()
+    mime_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document. The chunks of a document tile its canonical text:
+    joined in order of `ordinal` they are that text, character for character."""
+
+    ordinal: int
+    text: str
+    start: int
+    end: int
+    page: int | None = None
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    """A chunk ready to be stored."""
+
+    chunk: Chunk
+    dense: Vector
+    sparse: SparseVector
+
+
+class Document(Model):
+    """What the register knows about a document."""
+
+    document_id: str
+    title: str
+    source: str
+    content_hash: str
+    chunks: int
+    pages: int
+    tenant: str
+    tags: dict[str, str] = Field(default_factory=dict)
+    flags: list[str] = Field(default_factory=list)
+    ingested_at: str
+
+
+class Scores(Model):
+    """What each stage said of a passage; None where a stage did not see it."""
+
+    dense: float | None = None
+    bm25: float | None = None
+    fused: float | None = None
+    rerank: float | None = None
+
+
+class Passage(Model):
+    """A chunk, or several neighbours, as search returns it."""
+
+    document_id: str
+    title: str
+    source: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    text: str
+    score: float
+    scores: Scores = Scores()
+
+
+class Citation(Model):
+    """A proof: `quote` stands at `[start, end)` of the document's canonical text."""
+
+    mark: int
+    document_id: str
+    title: str
+    source: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    quote: str
+
+
+class Sentence(Model):
+    """One sentence of an answer, with the marks of the citations that prove it.
+
+    `supported` is None when the check that should have run could not.
+    """
+
+    text: str
+    citations: list[int]
+    supported: bool | None
+
+
+class Status(StrEnum):
+    """How an answer ended; see the contract."""
+
+    ANSWERED = "answered"
+    ABSTAINED = "abstained"
+    UNVERIFIED = "unverified"
+
+
+class Usage(Model):
+    """What an answer cost. `cost_usd` is None when the model's prices are unknown."""
+
+    llm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+
+class Answer(Model):
+    """The one shape of an answer, in the terminal, over HTTP and in the cache."""
+
+    answer_id: str
+    conversation_id: str
+    status: Status
+    answer: str
+    citations: list[Citation] = Field(default_factory=list)
+    sentences: list[Sentence] = Field(default_factory=list)
+    usage: Usage = Usage()
+    timings_ms: dict[str, float] = Field(default_factory=dict)
+    skipped: list[str] = Field(default_factory=list)
+    prompt_versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Message(Model):
+    """A turn of a conversation: plain JSON, so that a checkpoint stays small."""
+
+    role: str
+    content: str
+    answer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """What is in the index and what it was made with."""
+
+    documents: int
+    chunks: int
+    fingerprint: Mapping[str, Scalar]
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class HybridQuery:
+    """One question to the store: both searches and their fusion.
+
+    Args:
+        dense: The question's embedding, shape (dimensions,).
+        sparse: The question's BM25 terms.
+        limit: How many fused candidates to return, at least 1.
+        depth: How many candidates each search contributes, at least 1.
+        weights: Weights of (dense, bm25) in the fusion.
+        rrf_k: The constant of reciprocal rank fusion (Cormack et al., 2009).
+    """
+
+    dense: Vector
+    sparse: SparseVector
+    limit: int = 20
+    depth: int = 50
+    weights: tuple[float, float] = (1.0, 1.0)
+    rrf_k: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A chat model's whole reply."""
+
+    text: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question and the terms on which it is asked.
+
+    Args:
+        question: What the user typed last.
+        scope: Whose documents may answer.
+        conversation_id: The conversation to go on with; None begins a new one.
+        history: Earlier messages when the client keeps them itself, as OpenAI clients
+            do; None takes them from the conversation.
+        deadline_ms: Time for the answer; steps that no longer fit are skipped by name.
+        max_cost_usd: Budget for model calls; None for no limit.
+        trace: Whether to report every step's inputs and outcome.
+    """
+
+    question: str
+    scope: Scope
+    conversation_id: str | None = None
+    history: Sequence[Message] | None = None
+    deadline_ms: int | None = None
+    max_cost_usd: float | None = None
+    trace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event: a node of the graph has run. `details` is empty unless tracing."""
+
+    node: str
+    ms: float
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """An event: text of the answer, released to the reader."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of every stream that does not raise."""
+
+    answer: Answer
+
+
+Event = Step | Delta | Done
+
+
+class Feedback(Model):
+    """A reader's judgement of an answer."""
+
+    answer_id: str
+    rating: int
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A source that could not be ingested, why, and what to do."""
+
+    source: str
+    error: str
+    hint: str
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingestion did, in documents and chunks."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)

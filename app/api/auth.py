@@ -14,9 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import Refused, route_path
 
-OPEN = frozenset(
-    {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/favicon.ico"}
-)
+OPEN = frozenset({"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/favicon.ico"})
 
 
 def is_open(scope: Scope) -> bool:

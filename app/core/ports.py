@@ -7,21 +7,29 @@ class under `tests/contract/`. All waiting is async; nothing here may block the 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from pydantic import BaseModel
+
+from app.core.run import Run
 from app.core.types import (
     Chunk,
     Completion,
     Document,
     EncodedChunk,
+    Feedback,
     HybridQuery,
     IndexInfo,
     Passage,
-    Scalar,
     Scope,
     SparseVector,
     Vectors,
 )
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class DenseEncoder(Protocol):
@@ -162,8 +170,54 @@ class RateLimiter(Protocol):
         """Close connections."""
 
 
-class Fingerprinted(Protocol):
-    """Anything whose change makes an existing index unusable."""
+class SentenceScorer(Protocol):
+    """Scores how well single sentences answer a question."""
 
-    def fingerprint(self) -> Mapping[str, Scalar]:
-        """Names and values that must match between index and service."""
+    async def score_sentences(
+        self, question: str, sentences: Sequence[str], contexts: Sequence[str]
+    ) -> list[float]:
+        """A relevance in [0, 1] for each sentence, in order.
+
+        Args:
+            question: A standalone question.
+            sentences: What could be quoted.
+            contexts: For each sentence, the title and headings it stands under.
+        """
+
+
+class Gateway(Protocol):
+    """Prompts to replies: the only way to a chat model.
+
+    Every call checks the run's deadline and budget first and records its usage and the
+    prompt's version in the run. Raises TransientError or PermanentError when there is no
+    usable reply, malformed JSON included.
+    """
+
+    async def text(self, prompt: str, run: Run, **variables: object) -> str:
+        """The reply to a prompt, stripped."""
+
+    async def structured(self, prompt: str, shape: type[M], run: Run, **variables: object) -> M:
+        """The reply to a prompt that asks for JSON, checked against `shape`."""
+
+    def stream(self, prompt: str, run: Run, **variables: object) -> AsyncIterator[Completion]:
+        """The reply to a prompt in pieces."""
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
+class Memory(Protocol):
+    """Conversations and feedback."""
+
+    @property
+    def checkpointer(self) -> BaseCheckpointSaver[str]:
+        """Where the graph keeps a conversation's state."""
+
+    async def prune(self, thread_id: str) -> None:
+        """Drop all but the latest checkpoint of a thread."""
+
+    async def add_feedback(self, feedback: Feedback, tenant: str) -> None:
+        """Keep a reader's judgement."""
+
+    async def check(self) -> None:
+        """Raise TransientError when the backend does not answer."""

@@ -232,10 +232,14 @@ class HybridQuery:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A chat model's whole reply."""
+    """A chat model's reply, or a piece of one while it streams.
+
+    `truncated` is true when the reply ended at the limit of output tokens.
+    """
 
     text: str
-    usage: Usage
+    usage: Usage = Usage()
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

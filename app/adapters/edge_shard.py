@@ -1,0 +1,116 @@
+"""Opening the folder of the embedded store, and mending what a killed run left in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.adapters import payload as form
+from app.adapters.register import refuse_mismatch
+from app.core.errors import LockedError, PermanentError
+from app.core.types import Scalar
+
+_PAGE = 1000
+
+
+def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar]) -> Any:
+    """The engine's shard in `folder`, made when there is none. See EdgeStore.open."""
+    import qdrant_edge as q
+
+    record, files = folder / "fingerprint.json", folder / "shard"
+    if record.exists():
+        refuse_mismatch(
+            json.loads(record.read_text(encoding="utf-8")),
+            fingerprint,
+            what=f"the index in {folder}",
+            way_out="FOOTNOTE_DATA_DIR",
+        )
+    files.mkdir(parents=True, exist_ok=True)
+    try:
+        # Without a record nothing was ever stored: a run was killed while making the shard.
+        if any(files.iterdir()):
+            shard = q.EdgeShard.load(str(files))
+        else:
+            shard = q.EdgeShard.create(str(files), _config(q, dimensions))
+        _index(q, shard)
+        _mend(q, shard)
+    except Exception as error:
+        raise _named(error, folder) from error
+    if not record.exists():
+        record.write_text(json.dumps(dict(fingerprint), indent=2), encoding="utf-8")
+    return shard
+
+
+def scroll(shard: Any, wanted: Any) -> list[Mapping[str, Any]]:
+    """Payloads of all points that a filter lets through."""
+    import qdrant_edge as q
+
+    found: list[Mapping[str, Any]] = []
+    offset = None
+    while True:
+        records, offset = shard.scroll(
+            q.ScrollRequest(offset=offset, limit=_PAGE, filter=wanted, with_payload=True)
+        )
+        found += [record.payload for record in records]
+        if offset is None:
+            return found
+
+
+def match(key: str, values: list[str | int]) -> Any:
+    """The condition that a field has one of the values."""
+    import qdrant_edge as q
+
+    wanted = q.MatchValue(values[0]) if len(values) == 1 else q.MatchAny(values)
+    return q.FieldCondition(key=key, match=wanted)
+
+
+def _config(q: Any, dimensions: int) -> Any:
+    return q.EdgeConfig(
+        vectors={form.DENSE: q.EdgeVectorParams(size=dimensions, distance=q.Distance.Cosine)},
+        sparse_vectors={form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
+    )
+
+
+def _index(q: Any, shard: Any) -> None:
+    kinds: dict[str, Any] = dict.fromkeys(form.KEYWORDS, q.PayloadSchemaType.Keyword)
+    kinds["tenant"] = q.KeywordIndexParams(is_tenant=True)
+    kinds |= dict.fromkeys(form.INTEGERS, q.PayloadSchemaType.Integer)
+    for name in kinds.keys() - shard.info().payload_schema.keys():
+        shard.update(q.UpdateOperation.create_field_index(name, kinds[name]))
+
+
+def _mend(q: Any, shard: Any) -> None:
+    """Drop versions that a killed run never showed.
+
+    Where the kill fell into the switch itself, no version is live and both are whole:
+    then the newer one goes live.
+    """
+    hidden = q.Filter(must=[match("live", [form.HIDDEN])])
+    if not shard.count(q.CountRequest(filter=hidden)):
+        return
+    versions: dict[str, dict[str, str]] = {}
+    for record in scroll(shard, q.Filter(must=[*hidden.must, match("ordinal", [0])])):
+        version = versions.setdefault(record["document_id"], {})
+        version[record["content_hash"]] = record["ingested_at"]
+    for document_id, version in versions.items():
+        mine = match("document_id", [document_id])
+        live = q.Filter(must=[mine, match("live", [form.LIVE])])
+        if len(version) > 1 and not shard.count(q.CountRequest(filter=live)):
+            newest = max(version, key=version.__getitem__)
+            chosen = q.Filter(must=[mine, match("content_hash", [newest])])
+            shard.update(q.UpdateOperation.set_payload_by_filter(chosen, {"live": form.LIVE}))
+    shard.update(q.UpdateOperation.delete_points_by_filter(hidden))
+
+
+def _named(error: Exception, folder: Path) -> PermanentError | LockedError:
+    if "WouldBlock" in str(error):
+        return LockedError(
+            f"another process holds the index in {folder}",
+            hint="stop it, ask the running server over HTTP, or set FOOTNOTE_QDRANT__URL",
+        )
+    return PermanentError(
+        f"the index in {folder} cannot be opened",
+        hint="move the folder away and ingest again",
+    )

@@ -1,0 +1,36 @@
+"""`POST /v1/search`: retrieval alone."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.door import TheDoor, v1_router
+from app.api.openai_request import Filters
+from app.core.types import Passage
+
+router = v1_router("search")
+
+
+class SearchRequest(BaseModel):
+    """A query and how many passages it should bring."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1)
+    k: int | None = Field(None, ge=1, le=100, description="passages at most")
+    filters: Filters | None = Field(
+        None, description="only documents that match: document_id, source, title or a tag"
+    )
+
+
+class SearchResponse(BaseModel):
+    """Passages, best first, with the scores of every stage."""
+
+    passages: list[Passage]
+
+
+@router.post("/search", summary="Search")
+async def search(body: SearchRequest, door: TheDoor) -> SearchResponse:
+    """Find passages without asking for an answer."""
+    found = await door.footnote.search(body.query, door.scope(body.filters), body.k)
+    return SearchResponse(passages=found)

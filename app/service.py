@@ -2,41 +2,211 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import structlog
+
+from app.core.errors import InputError, NotFoundError
+from app.core.ports import AnswerCache, ChunkStore, Memory, RateLimiter
+from app.core.run import Run
+from app.core.settings import Settings
 from app.core.types import (
     Answer,
     Ask,
+    Delta,
+    Done,
     Event,
     Feedback,
     IngestReport,
     Message,
     Passage,
     Scope,
+    Step,
 )
+from graphs.context import Context, Query
+from graphs.nodes.retrieve import search
+from graphs.skills.ranking import rank
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from ingestion.pipeline import Ingestor
+
+_MOST_STEPS = 60  # far above the longest path; a loop that does not end is a bug
+_MOST_RESULTS = 1000
+_ID_CHARS = 200
+
+log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class Footnote:
-    """The service. `app.wiring.open_footnote` makes it; a door only uses it."""
+    """The service. `app.wiring.open_footnote` makes it; a door only uses it.
 
-    # being written; signatures are final:
-    #   self.settings: Settings ; self.store: ChunkStore ; self.limiter: RateLimiter
+    Args:
+        base: The context of every question, but for its run, scope and conversation.
+        tracer: Gives the callbacks that trace a question, if any.
+    """
 
-    async def ask(self, request: Ask) -> Answer: ...
-    def stream(self, request: Ask) -> AsyncIterator[Event]: ...
-    async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]: ...
-    async def text(self, document_id: str, scope: Scope) -> str: ...
+    settings: Settings
+    base: Context
+    graph: CompiledStateGraph[Any, Context, Any, Any]
+    memory: Memory
+    limiter: RateLimiter
+    ingestor: Ingestor
+    tracer: Callable[[], Sequence[Any]] = list
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """What each part is, for `doctor` and `/readyz`: part → description."""
+
+    @property
+    def store(self) -> ChunkStore:
+        """The index and register of documents."""
+        return self.base.store
+
+    @property
+    def cache(self) -> AnswerCache | None:
+        """The answer cache, if it is on."""
+        return self.base.cache
+
+    async def ask(self, request: Ask) -> Answer:
+        """The whole answer. Raises InputError and what the store raises."""
+        async with aclosing(self._events(request)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.answer
+        raise AssertionError("the graph ended without an answer")
+
+    def stream(self, request: Ask) -> AsyncIterator[Event]:
+        """Steps and released text as they happen, and `Done` at the end.
+
+        Close it to stop the work. Raises as `ask` does, before or between events.
+        """
+        return self._events(request)
+
+    async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]:
+        """Retrieval alone: hybrid search, then reranking, with the scores of each stage.
+
+        Args:
+            query: What to look for.
+            scope: Whose documents.
+            k: How many passages, 1 to 1000; `retrieval.k` by default.
+        """
+        most = self.settings.retrieval.k if k is None else k
+        if not 1 <= most <= _MOST_RESULTS:
+            raise InputError(f"k is {most}", hint=f"ask for 1 to {_MOST_RESULTS} passages")
+        query = query.strip()
+        longest = self.settings.answer.max_question_chars
+        if not query or len(query) > longest:
+            raise InputError(
+                f"the query has {len(query)} characters", hint=f"ask with 1 to {longest}"
+            )
+        found = await search(Query(query, query), self.base, scope, limit=most)
+        ranked = await rank(
+            query, found, reranker=self.base.reranker, settings=self.settings.reranking
+        )
+        return ranked[:most]
+
+    async def text(self, document_id: str, scope: Scope) -> str:
+        """A document's canonical text. Raises NotFoundError."""
+        chunks = await self.store.chunks(document_id, scope)
+        return "".join(chunk.text for chunk in chunks)
+
     async def ingest(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[str | Path],
         *,
         tenant: str,
-        tags: dict[str, str],
+        tags: Mapping[str, str],
         sync: bool = False,
         progress: Callable[[int, int, str], None] | None = None,
-    ) -> IngestReport: ...
-    async def conversation(self, conversation_id: str, tenant: str) -> list[Message]: ...
-    async def forget(self, conversation_id: str, tenant: str) -> None: ...
-    async def feedback(self, feedback: Feedback, tenant: str) -> None: ...
-    async def readiness(self) -> dict[str, str]: ...
+    ) -> IngestReport:
+        """Bring files into the index; see `Ingestor.run`."""
+        return await self.ingestor.run(
+            paths, tenant=tenant, tags=tags, sync=sync, progress=progress
+        )
+
+    async def conversation(self, conversation_id: str, tenant: str) -> list[Message]:
+        """The messages of a conversation. Raises NotFoundError."""
+        state = await self.graph.aget_state(_thread(tenant, conversation_id))
+        messages = state.values.get("messages", [])
+        if not messages:
+            raise NotFoundError(f"no conversation {conversation_id[:_ID_CHARS]}")
+        return [Message(**message) for message in messages]
+
+    async def forget(self, conversation_id: str, tenant: str) -> None:
+        """Delete a conversation. Raises NotFoundError."""
+        await self.conversation(conversation_id, tenant)
+        thread = _thread(tenant, conversation_id)["configurable"]["thread_id"]
+        await self.memory.checkpointer.adelete_thread(thread)
+
+    async def feedback(self, feedback: Feedback, tenant: str) -> None:
+        """Keep a reader's judgement of an answer. Raises InputError for a bad rating."""
+        if feedback.rating not in (-1, 1):
+            raise InputError(f"the rating is {feedback.rating}", hint="rate with -1 or 1")
+        await self.memory.add_feedback(feedback, tenant)
+
+    async def readiness(self) -> dict[str, str]:
+        """Part by part: `ok`, a reason why not, or `degraded…` for what can be done without."""
+        checks = {"index": self.store.info, "conversations": self.memory.check}
+        if self.cache:
+            checks["cache"] = self.cache.check
+        ready: dict[str, str] = {}
+        for part, check in checks.items():
+            try:
+                async with asyncio.timeout(5):
+                    await check()
+                ready[part] = "ok"
+            except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
+                log.warning("readiness.failed", part=part, exc_info=True)
+                why = getattr(error, "message", "it does not answer")
+                ready[part] = f"degraded: {why}" if part == "cache" else why
+        return ready
+
+    async def _events(self, request: Ask) -> AsyncIterator[Event]:
+        conversation = request.conversation_id or str(uuid.uuid4())
+        if len(conversation) > _ID_CHARS:
+            raise InputError("the conversation id is too long", hint=f"at most {_ID_CHARS}")
+        context = replace(
+            self.base,
+            run=Run(
+                deadline_ms=request.deadline_ms or self.settings.answer.deadline_ms,
+                max_cost_usd=request.max_cost_usd,
+                trace=request.trace,
+            ),
+            scope=request.scope,
+            conversation_id=conversation,
+            history=request.history,
+        )
+        config = _thread(request.scope.tenant, conversation)
+        last: Done | None = None
+        stream = self.graph.astream(
+            {"question": request.question},
+            {**config, "callbacks": list(self.tracer()), "recursion_limit": _MOST_STEPS},
+            context=context,
+            stream_mode="custom",
+            durability="exit",
+        )
+        async with aclosing(stream) as events:  # type: ignore[type-var]
+            async for event in events:
+                if isinstance(event, Done):
+                    last = event
+                elif isinstance(event, (Step, Delta)):
+                    yield event
+        # The checkpoint of the turn holds the whole conversation: earlier ones may go.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(self.memory.prune(config["configurable"]["thread_id"]))
+        if last is None:
+            raise AssertionError("the graph ended without an answer")
+        yield last
+
+
+def _thread(tenant: str, conversation_id: str) -> dict[str, Any]:
+    """A conversation belongs to its tenant: another one's id leads to another thread."""
+    return {"configurable": {"thread_id": f"{tenant}\n{conversation_id}"}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.adapters.redis_link import RedisLink
+from app.core.errors import TransientError
 
 if TYPE_CHECKING:
     from cachetools import TTLCache
@@ -32,6 +33,9 @@ class MemoryAnswerCache:
     async def set(self, key: str, value: str) -> None:
         """Keep a value for the configured time."""
         self._answers[key] = value
+
+    async def check(self) -> None:
+        """Always there."""
 
     async def close(self) -> None:
         """Forget everything."""
@@ -64,6 +68,11 @@ class RedisAnswerCache:
     async def set(self, key: str, value: str) -> None:
         """Keep a value for the configured time, if Redis is there."""
         await self._link.ask(lambda: self._redis.set(_PREFIX + key, value, px=self._ttl_ms))
+
+    async def check(self) -> None:
+        """Raise TransientError when Redis does not answer."""
+        if not await self._link.ask(self._redis.ping):
+            raise TransientError("Redis does not answer", hint="check FOOTNOTE_REDIS__URL")
 
     async def close(self) -> None:
         """Close connections."""

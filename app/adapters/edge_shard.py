@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar])
         else:
             shard = q.EdgeShard.create(str(files), _config(q, dimensions))
         _index(q, shard)
-        _mend(q, shard)
+        mend(q, shard)
     except Exception as error:
         raise _named(error, folder) from error
     if not record.exists():
@@ -58,11 +58,11 @@ def scroll(shard: Any, wanted: Any) -> list[Mapping[str, Any]]:
             return found
 
 
-def match(key: str, values: list[str | int]) -> Any:
+def match(key: str, values: Sequence[str | int]) -> Any:
     """The condition that a field has one of the values."""
     import qdrant_edge as q
 
-    wanted = q.MatchValue(values[0]) if len(values) == 1 else q.MatchAny(values)
+    wanted = q.MatchValue(values[0]) if len(values) == 1 else q.MatchAny(list[Any](values))
     return q.FieldCondition(key=key, match=wanted)
 
 
@@ -81,13 +81,13 @@ def _index(q: Any, shard: Any) -> None:
         shard.update(q.UpdateOperation.create_field_index(name, kinds[name]))
 
 
-def _mend(q: Any, shard: Any) -> None:
+def mend(q: Any, shard: Any) -> None:
     """Drop versions that a killed run never showed.
 
     Where the kill fell into the switch itself, no version is live and both are whole:
     then the newer one goes live.
     """
-    hidden = q.Filter(must=[match("live", [form.HIDDEN])])
+    hidden = q.Filter(must=[match("live", [0])])
     if not shard.count(q.CountRequest(filter=hidden)):
         return
     versions: dict[str, dict[str, str]] = {}
@@ -96,11 +96,11 @@ def _mend(q: Any, shard: Any) -> None:
         version[record["content_hash"]] = record["ingested_at"]
     for document_id, version in versions.items():
         mine = match("document_id", [document_id])
-        live = q.Filter(must=[mine, match("live", [form.LIVE])])
+        live = q.Filter(must=[mine, match("live", [1])])
         if len(version) > 1 and not shard.count(q.CountRequest(filter=live)):
             newest = max(version, key=version.__getitem__)
             chosen = q.Filter(must=[mine, match("content_hash", [newest])])
-            shard.update(q.UpdateOperation.set_payload_by_filter(chosen, {"live": form.LIVE}))
+            shard.update(q.UpdateOperation.set_payload_by_filter(chosen, {"live": 1}))
     shard.update(q.UpdateOperation.delete_points_by_filter(hidden))
 
 

@@ -30,6 +30,13 @@ class FastembedEncoder:
         self._counter = self._tokenizer_copy()
         self._model.model.tokenizer.enable_truncation(self.max_tokens)
 
+    @staticmethod
+    def knows(model: str) -> bool:
+        """Whether fastembed has a model of this name."""
+        from fastembed import TextEmbedding
+
+        return any(entry["model"] == model for entry in TextEmbedding.list_supported_models())
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special ones included, without truncation."""
         return [len(encoding.ids) for encoding in self._counter.encode_batch_fast(list(texts))]
@@ -77,12 +84,6 @@ def _load(model: str, threads: int) -> Any:
         _register_bundled(TextEmbedding)
         return TextEmbedding(
             bundled.NAME, specific_model_path=str(bundled.FOLDER), threads=threads, cuda=False
-        )
-    known = {entry["model"] for entry in TextEmbedding.list_supported_models()}
-    if model not in known:
-        raise ConfigError(
-            f"fastembed does not know the embedding model {model!r}",
-            hint="install the extra `torch` to use any sentence-transformers model",
         )
     try:
         return TextEmbedding(model, threads=threads)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from app.adapters import payload as form
-from app.adapters.register import Register, refuse_mismatch
-from app.core.errors import TransientError
+from app.adapters.register import Register, refuse_empty, refuse_mismatch
+from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
 from app.core.types import (
     Document,
     EncodedChunk,
@@ -23,6 +24,55 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _UPSERT = 256  # points a request, well under the server's 32 MB
+_TRIES = 3
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _reaching(call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Turns what the client raises into an error that says what to do."""
+
+    @functools.wraps(call)
+    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        from qdrant_client.http.exceptions import ApiException
+
+        try:
+            return await call(*args, **kwargs)
+        except (ApiException, OSError) as error:
+            raise _named(getattr(error, "status_code", None)) from error
+
+    return wrapped
+
+
+def _named(status: int | None) -> FootnoteError:
+    if status in (401, 403):
+        return ConfigError(
+            "the Qdrant server refuses the key", hint="check FOOTNOTE_QDRANT__API_KEY"
+        )
+    if status == 404:
+        return PermanentError(
+            "the Qdrant server has lost the collection", hint="restart, then ingest again"
+        )
+    if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
+        return PermanentError(
+            f"the Qdrant server refuses the request ({status})",
+            hint="its log says why; check that its version is 1.17 or newer",
+        )
+    return TransientError(
+        "the Qdrant server does not answer", hint="check FOOTNOTE_QDRANT__URL and its log"
+    )
+
+
+def connect(url: str, api_key: str | None, *, timeout_s: float) -> AsyncQdrantClient:
+    """A client of a server; nothing is sent yet. Raises ConfigError without the extra."""
+    try:
+        from qdrant_client import AsyncQdrantClient
+    except ImportError as error:
+        raise ConfigError(
+            "a Qdrant server needs the extra `server`", hint="pip install 'footnote-rag[server]'"
+        ) from error
+    return AsyncQdrantClient(url=url, api_key=api_key, timeout=max(1, round(timeout_s)))
 
 
 class QdrantStore(Register):
@@ -48,17 +98,11 @@ class QdrantStore(Register):
 
         Raises:
             TransientError: The server cannot be reached.
-            ConfigError: The collection was made with another model, chunker or parser.
+            ConfigError: The key is wrong, or the collection was made with another model,
+                chunker or parser.
         """
         store = cls(client, collection, fingerprint)
-        try:
-            if not await client.collection_exists(collection):
-                await store._create(dimensions)
-            made = (await client.get_collection(collection)).config.metadata or {}
-        except Exception as error:
-            raise TransientError(
-                "the Qdrant server does not answer", hint="check FOOTNOTE_QDRANT__URL"
-            ) from error
+        made = await store._made(dimensions)
         refuse_mismatch(
             made,
             fingerprint,
@@ -67,64 +111,57 @@ class QdrantStore(Register):
         )
         return store
 
+    @_reaching
     async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
-        """Store a version beside the old one, then switch to it, then delete the old."""
-        from qdrant_client import models as m
+        """Store a version beside the old one, show it, then delete the old.
 
-        points = [_point(document, encoded) for encoded in chunks]
-        ids = [point.id for point in points]
-        old = m.Filter(
-            must=[_match("document_id", [document.document_id])],
-            must_not=[m.HasIdCondition(has_id=ids)],
-        )
-        for first in range(0, len(points), _UPSERT):
-            await self._client.upsert(self._collection, points[first : first + _UPSERT])
-        # One request, carried out in order: readers see one version or the other.
-        await self._client.batch_update_points(
-            self._collection,
-            [
-                m.SetPayloadOperation(set_payload=m.SetPayload(payload={"live": 0}, filter=old)),
-                m.SetPayloadOperation(set_payload=m.SetPayload(payload={"live": 1}, points=ids)),
-                m.DeleteOperation(delete=m.FilterSelector(filter=old)),
-            ],
-        )
+        Raises:
+            PermanentError: There are no chunks.
+            TransientError: Others keep replacing the same document at the same time.
+        """
+        refuse_empty(document, chunks)
+        for _ in range(_TRIES):
+            await self._switch(document, chunks)
+            # Another writer of this document may have taken our points for its old ones.
+            if await self._count(document) == len(chunks):
+                return
+        raise TransientError(f"{document.source} is being replaced by others at the same time")
 
+    @_reaching
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
         """One batch to the engine: the fused list, and each search's own scores."""
         from qdrant_client import models as m
 
-        seen = _filter(scope)
-        sparse = m.SparseVector(
-            indices=list(query.sparse.indices), values=list(query.sparse.values)
-        )
-        searches: list[tuple[str, Any]] = [
-            (form.DENSE, query.dense.tolist()),
-            (form.BM25, sparse),
-        ]
-        fusion = m.RrfQuery(rrf=m.Rrf(k=query.rrf_k, weights=list(query.weights)))
+        seen, weights = _filter(scope), form.voices(query)
+        if not weights:
+            return []
+        vectors: dict[str, Any] = {
+            form.DENSE: query.dense.tolist(),
+            form.BM25: m.SparseVector(
+                indices=list(query.sparse.indices), values=list(query.sparse.values)
+            ),
+        }
+        rrf = m.Rrf(k=form.rrf_constant(query), weights=list(weights.values()))
         requests = [
             m.QueryRequest(
-                query=fusion,
+                query=m.RrfQuery(rrf=rrf),
                 prefetch=[
-                    m.Prefetch(query=vector, using=using, limit=query.depth, filter=seen)
-                    for using, vector in searches
+                    m.Prefetch(query=vectors[name], using=name, limit=query.depth, filter=seen)
+                    for name in weights
                 ],
                 limit=query.limit,
                 with_payload=True,
             ),
             *(
-                m.QueryRequest(query=vector, using=using, limit=query.depth, filter=seen)
-                for using, vector in searches
+                m.QueryRequest(query=vectors[name], using=name, limit=query.depth, filter=seen)
+                for name in weights
             ),
         ]
-        try:
-            answers = await self._client.query_batch_points(self._collection, requests)
-        except Exception as error:
-            raise TransientError(
-                "the Qdrant server does not answer", hint="check FOOTNOTE_QDRANT__URL"
-            ) from error
-        return form.to_passages(*(answer.points for answer in answers))
+        answers = await self._client.query_batch_points(self._collection, requests)
+        fused, *alone = (answer.points for answer in answers)
+        return form.to_passages(fused, dict(zip(weights, alone, strict=True)))
 
+    @_reaching
     async def delete(self, document_id: str, scope: Scope) -> None:
         """Remove a document. Raises NotFoundError."""
         from qdrant_client import models as m
@@ -136,6 +173,7 @@ class QdrantStore(Register):
     async def optimize(self) -> None:
         """Nothing: a server optimizes by itself."""
 
+    @_reaching
     async def revision(self, scope: Scope) -> str:
         """Number of live chunks and the newest time of ingestion in the tenant."""
         from qdrant_client import models as m
@@ -151,6 +189,7 @@ class QdrantStore(Register):
         )
         return f"{count}-{newest[0].payload['ingested_at'] if newest and newest[0].payload else ''}"
 
+    @_reaching
     async def info(self) -> IndexInfo:
         """What the index holds and what it was made with."""
         from qdrant_client import models as m
@@ -168,6 +207,42 @@ class QdrantStore(Register):
         """Close the client's connections."""
         await self._client.close()
 
+    @_reaching
+    async def _made(self, dimensions: int) -> Mapping[str, Scalar]:
+        """The fingerprint that the collection was made with; makes the collection if need be."""
+        if not await self._client.collection_exists(self._collection):
+            await self._create(dimensions)
+        return (await self._client.get_collection(self._collection)).config.metadata or {}
+
+    async def _switch(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        from qdrant_client import models as m
+
+        # What is live already stays so: new tags must not hide it meanwhile.
+        live = await self._stands(document)
+        ids: list[Any] = [form.point_id(document, encoded.chunk.ordinal) for encoded in chunks]
+        old = m.Filter(
+            must=[_match("document_id", [document.document_id])],
+            must_not=[m.HasIdCondition(has_id=ids)],
+        )
+        for first in range(0, len(chunks), _UPSERT):
+            some = chunks[first : first + _UPSERT]
+            points = [_point(document, encoded, live=live) for encoded in some]
+            await self._client.upsert(self._collection, points)
+        # In this order: for a moment both are live, which `newest` hides from readers; the
+        # other way round there would be neither.
+        show = m.SetPayload(payload={"live": 1}, filter=_version(document))
+        await self._client.batch_update_points(
+            self._collection,
+            [
+                m.SetPayloadOperation(set_payload=show),
+                m.DeleteOperation(delete=m.FilterSelector(filter=old)),
+            ],
+        )
+
+    async def _count(self, document: Document) -> int:
+        found = await self._client.count(self._collection, _version(document), exact=True)
+        return found.count
+
     async def _create(self, dimensions: int) -> None:
         from qdrant_client import models as m
 
@@ -181,12 +256,12 @@ class QdrantStore(Register):
         )
         kinds: dict[str, Any] = dict.fromkeys(form.KEYWORDS, m.PayloadSchemaType.KEYWORD)
         kinds["tenant"] = m.KeywordIndexParams(type=m.KeywordIndexType.KEYWORD, is_tenant=True)
-        kinds["live"] = m.PayloadSchemaType.INTEGER
-        kinds["ordinal"] = m.PayloadSchemaType.INTEGER
+        kinds |= dict.fromkeys(form.INTEGERS, m.PayloadSchemaType.INTEGER)
         kinds["ingested_at"] = m.PayloadSchemaType.DATETIME
         for name, kind in kinds.items():
             await self._client.create_payload_index(self._collection, name, field_schema=kind)
 
+    @_reaching
     async def _scroll(
         self, scope: Scope, more: Sequence[form.Condition]
     ) -> list[Mapping[str, Any]]:
@@ -201,7 +276,7 @@ class QdrantStore(Register):
                 return found
 
 
-def _point(document: Document, encoded: EncodedChunk) -> Any:
+def _point(document: Document, encoded: EncodedChunk, *, live: bool) -> Any:
     from qdrant_client import models as m
 
     sparse = m.SparseVector(
@@ -210,17 +285,22 @@ def _point(document: Document, encoded: EncodedChunk) -> Any:
     return m.PointStruct(
         id=form.point_id(document, encoded.chunk.ordinal),
         vector={form.DENSE: encoded.dense.tolist(), form.BM25: sparse},
-        payload=form.to_payload(document, encoded.chunk, live=False),
+        payload=form.to_payload(document, encoded.chunk, live=live),
     )
 
 
 def _match(key: str, values: list[str | int]) -> Any:
     from qdrant_client import models as m
 
-    match: Any = (
-        m.MatchValue(value=values[0]) if len(values) == 1 else m.MatchAny(any=values)  # type: ignore[arg-type]
-    )
+    match: Any = m.MatchValue(value=values[0]) if len(values) == 1 else m.MatchAny(any=values)
     return m.FieldCondition(key=key, match=match)
+
+
+def _version(document: Document) -> Any:
+    from qdrant_client import models as m
+
+    wanted = [("document_id", document.document_id), ("content_hash", document.content_hash)]
+    return m.Filter(must=[_match(key, [value]) for key, value in wanted])
 
 
 def _filter(scope: Scope, more: Sequence[form.Condition] = ()) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.adapters import payload as form
-from app.core.errors import ConfigError, NotFoundError
-from app.core.types import Chunk, Document, Scalar, Scope
+from app.core.errors import ConfigError, NotFoundError, PermanentError
+from app.core.types import Chunk, Document, EncodedChunk, Scalar, Scope
 
 
 class Register(ABC):
@@ -26,7 +26,7 @@ class Register(ABC):
         """Documents in order of title, then id."""
         records = await self._scroll(scope, [("ordinal", [0])])
         found = sorted(
-            (form.to_document(record) for record in records),
+            (form.to_document(record) for record in _current(records)),
             key=lambda document: (document.title.lower(), document.document_id),
         )
         return found[offset : None if limit is None else offset + limit]
@@ -42,6 +42,15 @@ class Register(ABC):
         found = (form.to_chunk(record) for record in _some(records, document_id))
         return sorted(found, key=lambda chunk: chunk.ordinal)
 
+    async def _stands(self, document: Document) -> bool:
+        """Whether readers see this very version already."""
+        version: list[form.Condition] = [
+            ("document_id", [document.document_id]),
+            ("content_hash", [document.content_hash]),
+            ("ordinal", [0]),
+        ]
+        return bool(await self._scroll(Scope(tenant=document.tenant), version))
+
 
 def refuse_mismatch(
     made: Mapping[str, Scalar], ours: Mapping[str, Scalar], *, what: str, way_out: str
@@ -56,7 +65,18 @@ def refuse_mismatch(
         )
 
 
+def refuse_empty(document: Document, chunks: Sequence[EncodedChunk]) -> None:
+    """Raise PermanentError for a version without chunks: it would delete the document."""
+    if not chunks:
+        raise PermanentError(f"{document.source} has no text", hint="check the file")
+
+
 def _some(records: list[Mapping[str, Any]], document_id: str) -> list[Mapping[str, Any]]:
     if not records:
         raise NotFoundError(f"no document {document_id}", hint="see `footnote documents list`")
-    return records
+    return _current(records)
+
+
+def _current(records: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    newest = form.newest(records)
+    return [record for record in records if form.is_newest(record, newest)]

@@ -35,6 +35,7 @@ class RequireKey:
         self._key = key.get_secret_value().encode() if key else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if it may come in."""
         if self._key and scope["type"] == "http" and not is_open(scope):
             self._check(Headers(scope=scope).get("authorization", ""))
         await self.app(scope, receive, send)

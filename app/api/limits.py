@@ -28,6 +28,7 @@ class RateLimit:
         self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the request, then pass it on."""
         if scope["type"] == "http" and not is_open(scope):
             client = scope.get("client") or ("unknown", 0)
             wait = await self._limiter().hit(client[0])
@@ -49,6 +50,7 @@ class BodyLimit:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a body that stops at the limit."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Collection, Iterator
@@ -64,10 +65,10 @@ class Metrics:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Count an answer as failed when the block raises; the error goes on."""
+        """Count an answer that ends in an error or without a reader; the error goes on."""
         try:
             yield
-        except ClientGone:
+        except (ClientGone, asyncio.CancelledError, GeneratorExit):
             self.answers.labels("cancelled").inc()
             raise
         except Exception:
@@ -79,7 +80,7 @@ class Metrics:
         if MULTIPROCESS not in os.environ:
             return generate_latest(self.registry)
         shared = CollectorRegistry()
-        MultiProcessCollector(shared)
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
 
@@ -97,6 +98,7 @@ class Observe:
         self.routes = frozenset(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how it went."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         status = CLIENT_GONE

@@ -100,7 +100,7 @@ class ChatRequest(Lenient):
     n: Literal[1] | None = None
     tool_choice: Literal["none", "auto"] | None = None
     response_format: ResponseFormat | None = None
-    footnote: Extras = Extras()  # type: ignore[call-arg]
+    footnote: Extras = Extras()
 
     @field_validator("footnote", mode="before")
     @classmethod

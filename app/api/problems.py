@@ -55,7 +55,7 @@ class Refused(HTTPException):
         self.code = code
 
 
-class ClientGone(Exception):  # noqa: N818 - nothing went wrong
+class ClientGone(Exception):
     """The client left before its answer was ready."""
 
 
@@ -99,7 +99,8 @@ def answer(scope: Scope, problem: Problem) -> JSONResponse:
     """The problem in the shape that the route's clients expect."""
     headers = dict(problem.headers)
     if speaks_openai(scope):
-        return JSONResponse(openai_error(problem), problem.status, headers)
+        status = 400 if problem.status == 422 else problem.status  # as OpenAI does
+        return JSONResponse(openai_error(problem), status, headers)
     body = {
         "type": "about:blank",
         "title": _title(problem.status),
@@ -158,6 +159,7 @@ class CatchAll:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer what it raises."""
         started = False
 
         async def watched(message: Message) -> None:
@@ -167,7 +169,7 @@ class CatchAll:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:  # noqa: BLE001 - the last line of defence
+        except Exception as error:
             problem = problem_of(error)
             report(error, problem)
             if scope["type"] != "http":

@@ -20,6 +20,7 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; the headers go on its response."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         private = route_path(scope).startswith("/v1/")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -20,7 +20,7 @@ from app.api.openai_response import Chunks, missing_text
 from app.api.problems import openai_error, problem_of, report
 from app.api.pump import Pump
 from app.core.errors import TransientError
-from app.core.types import Answer, Delta, Done, Event, Step
+from app.core.types import Delta, Done, Event, Step
 
 DRAIN_S = 20.0
 STALLED_S = 60.0
@@ -76,8 +76,9 @@ async def _events(
 ) -> AsyncIterator[ServerSentEvent]:
     try:
         with metrics.failures():
-            async for chunk in _chunks(pump, first, chunks, metrics):
-                yield ServerSentEvent(chunk)
+            async with aclosing(_chunks(pump, first, chunks, metrics)) as lines:
+                async for line in lines:
+                    yield ServerSentEvent(line)
         last = "[DONE]"
     except Exception as error:  # noqa: BLE001 - becomes the terminal event
         problem = problem_of(error)
@@ -88,7 +89,7 @@ async def _events(
 
 async def _chunks(
     pump: Pump, first: Event | None, chunks: Chunks, metrics: Metrics
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     yield chunks.opening()
     streamed, answer, event = "", None, first
     while event is not None:
@@ -101,18 +102,10 @@ async def _chunks(
             case Done():
                 answer = event.answer
         event = await pump.next()
-    for chunk in _ending(chunks, streamed, answer):
-        yield chunk
-    metrics.answered(_given(answer))
-
-
-def _ending(chunks: Chunks, streamed: str, answer: Answer | None) -> list[str]:
-    answer = _given(answer)
-    rest = missing_text(streamed, answer.answer)
-    return ([chunks.text(rest)] if rest else []) + chunks.closing(answer)
-
-
-def _given(answer: Answer | None) -> Answer:
     if answer is None:
         raise RuntimeError("the stream ended without an answer")
-    return answer
+    rest = missing_text(streamed, answer.answer)
+    ending = ([chunks.text(rest)] if rest else []) + chunks.closing(answer)
+    metrics.answered(answer)
+    for chunk in ending:
+        yield chunk

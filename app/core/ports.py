@@ -7,7 +7,7 @@ class under `tests/contract/`. All waiting is async; nothing here may block the 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -46,6 +46,10 @@ class DenseEncoder(Protocol):
     @property
     def max_tokens(self) -> int:
         """How many tokens of a text the model reads; the rest would be lost."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's `tokenizers.Tokenizer`, without truncation, for sizing chunks."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as the model's own tokenizer counts them."""
@@ -155,6 +159,9 @@ class AnswerCache(Protocol):
 
     async def set(self, key: str, value: str) -> None:
         """Keep a value for the configured time."""
+
+    async def check(self) -> None:
+        """Raise TransientError when the backend does not answer."""
 
     async def close(self) -> None:
         """Close connections."""

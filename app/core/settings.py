@@ -111,9 +111,6 @@ class AnswerSettings(Section):
     max_drafts: Positive = Field(2, description="drafts before abstaining")
     max_sentences: Positive = Field(3, description="sentences the extractive reader quotes")
     supported: Unit = Field(0.5, description="support below this is doubted")
-    streaming: Literal["verified", "draft"] = Field(
-        "verified", description="stream sentences once proved, or as they come"
-    )
     deadline_ms: Positive = Field(60_000, description="time for an answer when none is asked for")
     max_question_chars: Positive = Field(8_000, description="longest question, characters")
     history_messages: int = Field(12, ge=0, description="messages of history that are read")

@@ -33,7 +33,7 @@ SETTINGS = {
     "FOOTNOTE_REDIS__URL",
 }
 # Read by compose itself, never handed to a container.
-COMPOSE_ONLY = {"FOOTNOTE_DOCUMENTS"}
+COMPOSE_ONLY = {"DOCUMENTS_DIR"}
 ONE_SHOT = {"ingest", "langfuse-database"}
 
 Service = dict[str, Any]

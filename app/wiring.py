@@ -1,0 +1,287 @@
+"""Settings to a ready service: the only place that builds things."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from app.adapters import payload
+from app.adapters.answer_cache import MemoryAnswerCache, RedisAnswerCache
+from app.adapters.bm25 import Bm25Encoder
+from app.adapters.memory import PostgresMemory, SqliteMemory
+from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
+from app.adapters.sentence_scorer import SentenceScorer
+from app.core.errors import ConfigError
+from app.core.ports import (
+    AnswerCache,
+    ChunkStore,
+    DenseEncoder,
+    Gateway,
+    Memory,
+    RateLimiter,
+    Reranker,
+)
+from app.core.run import Run
+from app.core.settings import Settings
+from app.core.types import Scalar, Scope
+from app.service import Footnote
+from graphs.context import Context, Skills
+from graphs.graph import build_graph
+from graphs.skills.compress import SentenceCompressor
+from graphs.skills.condense import EntityCondenser, ModelCondenser
+from graphs.skills.expand import ModelExpander, RuleExpander
+from graphs.skills.verify import LocalVerifier, ModelVerifier
+from graphs.skills.write import ExtractiveReader, ModelWriter
+from ingestion.chunk import Chunker
+from ingestion.parse import VERSION as PARSER_VERSION
+from ingestion.pipeline import Ingestor
+from prompts import PromptRegistry
+
+
+@asynccontextmanager
+async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
+    """The service, ready; all of its parts are closed at the end.
+
+    Raises:
+        ConfigError: A setting, a model or an installed package does not fit.
+        LockedError: Another process holds the embedded index.
+        TransientError: A server that was set does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        dense = await _closing(stack, _dense(settings))
+        sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
+        chunker = _chunker(settings, dense)
+        store = await _closing(stack, await _store(settings, dense, sparse, chunker))
+        scorer = SentenceScorer(dense)
+        reranker = _reranker(settings, scorer)
+        if reranker:
+            stack.push_async_callback(reranker.close)
+        memory: Memory = await stack.enter_async_context(_memory(settings))
+        cache = _cache(settings)
+        if cache:
+            stack.push_async_callback(cache.close)
+        limiter = await _closing(stack, _limiter(settings))
+        model = _model(settings)
+        if model:
+            stack.push_async_callback(model.gateway.close)
+        yield Footnote(
+            settings=settings,
+            base=Context(
+                run=Run(deadline_ms=settings.answer.deadline_ms),
+                scope=Scope(settings.api.tenant),
+                store=store,
+                dense=dense,
+                sparse=sparse,
+                reranker=reranker,
+                skills=_skills(settings, dense, scorer, model.gateway if model else None),
+                cache=cache,
+                retrieval=settings.retrieval,
+                reranking=settings.reranking,
+                answer=settings.answer,
+                identity=_identity(settings, dense, reranker, model),
+            ),
+            graph=build_graph().compile(checkpointer=memory.checkpointer),
+            memory=memory,
+            limiter=limiter,
+            ingestor=Ingestor(
+                store=store,
+                dense=dense,
+                sparse=sparse,
+                chunker=chunker,
+                document_id=payload.document_id,
+                max_file_bytes=settings.ingestion.max_file_mb * 1_000_000,
+            ),
+            tracer=_tracer(settings, stack),
+        )
+
+
+async def _closing(stack: AsyncExitStack, part: Any) -> Any:
+    stack.push_async_callback(part.close)
+    return part
+
+
+def _dense(settings: Settings) -> DenseEncoder:
+    """The bundled model or one that fastembed knows; else sentence-transformers."""
+    from app.adapters.fastembed_dense import FastembedEncoder
+
+    wanted = settings.embedding
+    if wanted.model == "bundled" or FastembedEncoder.knows(wanted.model):
+        return FastembedEncoder(
+            wanted.model, threads=wanted.threads, batch_size=wanted.batch_size
+        )
+    from app.adapters.st_dense import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(
+        wanted.model, threads=wanted.threads, batch_size=wanted.batch_size
+    )
+
+
+def _reranker(settings: Settings, scorer: SentenceScorer) -> Reranker | None:
+    model = settings.reranking.model
+    if model == "none":
+        return None
+    if model == "bundled":
+        return scorer
+    from app.adapters.fastembed_rerank import FastembedReranker
+
+    if FastembedReranker.knows(model):
+        return FastembedReranker(model)
+    from app.adapters.st_rerank import CrossEncoderReranker
+
+    return CrossEncoderReranker(model)
+
+
+def _chunker(settings: Settings, dense: DenseEncoder) -> Chunker:
+    return Chunker(
+        dense.tokenizer,
+        chunk_tokens=settings.ingestion.chunk_tokens,
+        min_tokens=settings.ingestion.min_chunk_tokens,
+        max_tokens=dense.max_tokens,
+    )
+
+
+async def _store(
+    settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
+) -> ChunkStore:
+    fingerprint: Mapping[str, Scalar] = {
+        "embedding": dense.name,
+        "dimensions": dense.dimensions,
+        "bm25": sparse.name,
+        "chunker": chunker.name,
+        "parser": PARSER_VERSION,
+    }
+    wanted = settings.qdrant
+    if not wanted.url:
+        from app.adapters.qdrant_edge import EdgeStore
+
+        folder = data_dir(settings) / "index"
+        return await EdgeStore.open(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
+    from app.adapters.qdrant_server import QdrantStore, connect
+
+    client = connect(wanted.url, _reveal(wanted.api_key), timeout_s=wanted.timeout_s)
+    return await QdrantStore.open(
+        client, wanted.collection, dimensions=dense.dimensions, fingerprint=fingerprint
+    )
+
+
+def data_dir(settings: Settings) -> Path:
+    """The folder of everything embedded. Raises ConfigError when it cannot be written."""
+    folder = settings.data_dir.expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"the data folder {folder} cannot be written ({error.strerror})",
+            hint="set FOOTNOTE_DATA_DIR to a folder that can",
+        ) from error
+    return folder
+
+
+def _memory(settings: Settings) -> Any:
+    if settings.database.url:
+        return PostgresMemory.open(settings.database.url.get_secret_value())
+    return SqliteMemory.open(data_dir(settings) / "conversations.sqlite")
+
+
+def _cache(settings: Settings) -> AnswerCache | None:
+    if not settings.cache.enabled:
+        return None
+    if settings.redis.url:
+        return RedisAnswerCache(
+            settings.redis.url.get_secret_value(),
+            ttl_s=settings.cache.ttl_s,
+            timeout_s=settings.redis.timeout_s,
+        )
+    return MemoryAnswerCache(settings.cache.ttl_s, settings.cache.max_answers)
+
+
+def _limiter(settings: Settings) -> RateLimiter:
+    rate = settings.api.rate_limit
+    if rate == "none":
+        return NoRateLimiter()
+    if settings.redis.url:
+        url = settings.redis.url.get_secret_value()
+        return RedisRateLimiter(url, rate, timeout_s=settings.redis.timeout_s)
+    return MemoryRateLimiter(rate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    gateway: Gateway
+    name: str
+    prompts: PromptRegistry
+
+
+def _model(settings: Settings) -> _Model | None:
+    if not settings.has_chat_model:
+        return None
+    from app.adapters.openai_chat import OpenAIChat
+    from app.llm.gateway import PromptGateway
+
+    chat = OpenAIChat(
+        settings.chat,
+        api_key=_reveal(settings.openai_api_key) or "",
+        base_url=settings.openai_base_url,
+    )
+    prompts = PromptRegistry.load()
+    return _Model(
+        PromptGateway(chat, prompts, timeout_s=settings.chat.timeout_s), chat.name, prompts
+    )
+
+
+def _skills(
+    settings: Settings, dense: DenseEncoder, scorer: SentenceScorer, gateway: Gateway | None
+) -> Skills:
+    answer = settings.answer
+    compressor = SentenceCompressor(scorer, dense.count_tokens)
+    reader = ExtractiveReader(scorer, threshold=answer.relevant, most=answer.max_sentences)
+    local = LocalVerifier(scorer, threshold=answer.supported)
+    if gateway is None:
+        return Skills(EntityCondenser(), RuleExpander(), compressor, reader, local, reader)
+    return Skills(
+        condenser=ModelCondenser(gateway),
+        expander=ModelExpander(gateway),
+        compressor=compressor,
+        writer=ModelWriter(gateway),
+        verifier=ModelVerifier(gateway, local),
+        reserve=reader,
+    )
+
+
+def _identity(
+    settings: Settings, dense: DenseEncoder, reranker: Reranker | None, model: _Model | None
+) -> dict[str, str]:
+    """What an answer depends on besides question and documents: part of the cache's key."""
+    return {
+        "dense": dense.name,
+        "reranker": reranker.name if reranker else "",
+        "chat": model.name if model else "",
+        "prompts": repr(sorted(model.prompts.active.items())) if model else "",
+        "settings": repr((settings.retrieval, settings.reranking, settings.answer, settings.chat)),
+    }
+
+
+def _tracer(settings: Settings, stack: AsyncExitStack) -> Callable[[], Sequence[Any]]:
+    if not settings.has_tracing:
+        return list
+    from app.adapters.langfuse_tracing import LangfuseTracer
+
+    tracer = LangfuseTracer(
+        _reveal(settings.langfuse_public_key) or "",
+        _reveal(settings.langfuse_secret_key) or "",
+        settings.langfuse_host,
+    )
+    stack.push_async_callback(tracer.close)
+    return tracer
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

@@ -1,0 +1,52 @@
+"""Say that the documents do not answer, and what comes nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from app.core.text import sentence_spans
+from app.core.types import Answer, Delta, Passage, Status
+from graphs.citations import CitationBook, proved
+from graphs.context import Checked, Context, Evidence, Quote, context_of
+from graphs.state import State
+
+NO_ANSWER = "The documents do not answer this question."
+_NEAREST = 3
+
+
+async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """An honest no, with the nearest passages cited."""
+    text, book = NO_ANSWER, CitationBook()
+    nearest = [
+        book.add(Checked(context_of(quote.evidence.passage), (quote,), None))
+        for quote in _first_sentences(state["passages"])
+    ]
+    if nearest:
+        text += " Nearest: " + "; ".join(nearest) + "."
+    runtime.stream_writer(Delta(text))
+    context = runtime.context
+    return {
+        "answer": Answer(
+            answer_id=context.run.answer_id,
+            conversation_id=context.conversation_id,
+            status=Status.ABSTAINED,
+            answer=text,
+            citations=book.citations,
+        )
+    }
+
+
+def _first_sentences(passages: Sequence[Passage]) -> list[Quote]:
+    quotes: list[Quote] = []
+    shown: set[str] = set()
+    for passage in passages:
+        spans = sentence_spans(passage.text)
+        if spans and context_of(passage) not in shown and len(quotes) < _NEAREST:
+            shown.add(context_of(passage))
+            evidence = Evidence(0, passage, passage.start, passage.text)
+            start, end = spans[0].start, spans[0].end
+            quotes.append(Quote(evidence, passage.start + start, passage.start + end))
+    return proved(quotes)

@@ -1,0 +1,48 @@
+"""Begin to write; sentences are drawn from the draft as the verifier asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from app.core.errors import FootnoteError
+from graphs.context import Context, DraftSentence, Writer
+from graphs.state import State
+
+
+async def generate(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Open a draft. A writer that fails before its first sentence is replaced."""
+    context = runtime.context
+    skills = context.skills
+    try:
+        # A draft that broke before anything stood: the same writer would break again.
+        broken = state.get("verdict") == "broken"
+        draft = await _begin(skills.reserve if broken else skills.writer, state, context)
+    except FootnoteError as error:
+        context.run.skip("generate", f"{error.message}; quoted instead")
+        draft = await _begin(skills.reserve, state, context)
+    return {"draft": draft, "drafts": state["drafts"] + 1}
+
+
+async def _begin(
+    writer: Writer, state: State, context: Context
+) -> AsyncIterator[DraftSentence] | None:
+    """The draft from its first sentence on; None when there is not one."""
+    sentences = writer.write(
+        state["standalone"], state["evidence"], state["feedback"], context.run
+    )
+    try:
+        first = await anext(sentences)
+    except StopAsyncIteration:
+        return None
+    return _chained(first, sentences)
+
+
+async def _chained(
+    first: DraftSentence, rest: AsyncIterator[DraftSentence]
+) -> AsyncIterator[DraftSentence]:
+    yield first
+    async for sentence in rest:
+        yield sentence

@@ -1,0 +1,32 @@
+"""Judge the evidence by the reranker's calibrated score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from graphs.context import Context
+from graphs.state import State
+
+EXPANSION_S = 1.0  # what a round of other words needs at the least, with a chat model
+
+
+async def grade(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """`good`, `thin` when another search may help, or `poor` when none is left."""
+    context = runtime.context
+    if not state["passages"]:
+        best = 0.0
+    elif context.reranker is None:
+        return {"grade": "good"}  # nobody can tell; the writer and the verifier will
+    else:
+        best = max(passage.scores.rerank or 0.0 for passage in state["passages"])
+    if best >= context.answer.relevant:
+        return {"grade": "good"}
+    most = min(context.answer.max_rewrites, context.skills.expander.rounds)
+    if state["expansions"] < most:
+        refusal = context.run.refusal(needs_s=EXPANSION_S)
+        if not refusal:
+            return {"grade": "thin"}
+        context.run.skip("rewrite", refusal)
+    return {"grade": "poor" if state["passages"] else "none"}

@@ -1,0 +1,32 @@
+"""Decide what the question needs: the documents, a plain word, or nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from app.core.text import words
+from graphs.context import Context, Query
+from graphs.state import State
+
+_SMALL_TALK = re.compile(
+    r"^(hi|hello|hey|good (morning|afternoon|evening)|thanks|thank you( very much| so much)?|"
+    r"ok(ay)?|bye|goodbye|hallo|danke|bonjour|merci)( there| footnote| all| a lot)?$",
+    re.IGNORECASE,
+)
+
+
+async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Small talk is answered directly and a wordless text refused, both without search.
+
+    The first search takes the question as it stands; other words for it are bought only
+    when the evidence turns out thin.
+    """
+    question = state["standalone"]
+    if not words(question):
+        return {"route": "refuse"}
+    if _SMALL_TALK.match(question.strip(" !.,?")):
+        return {"route": "direct"}
+    return {"route": "retrieve", "queries": [Query(question, question)]}

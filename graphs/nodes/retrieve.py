@@ -1,0 +1,37 @@
+"""One hybrid search: dense, BM25 and their fusion in one query to the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from app.core.types import HybridQuery, Passage, Scope
+from graphs.context import Context, Query
+from graphs.state import Search
+
+
+async def retrieve(state: Search, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Search for one query; several of these may run side by side."""
+    context, query = runtime.context, state["query"]
+    limit = max(context.retrieval.k, context.reranking.depth)
+    found = await search(query, context, context.scope, limit=limit)
+    return {"candidates": [(query, passage) for passage in found]}
+
+
+async def search(query: Query, context: Context, scope: Scope, *, limit: int) -> list[Passage]:
+    """Fused candidates, best first: enough for the reranker, and at least `limit`."""
+    settings = context.retrieval
+    limit = max(limit, context.reranking.depth)
+    vector = (await context.dense.encode([query.dense_text or query.text]))[0]
+    return await context.store.search(
+        HybridQuery(
+            dense=vector,
+            sparse=context.sparse.encode_query(query.text),
+            limit=limit,
+            depth=max(settings.depth, limit),
+            weights=(settings.dense_weight, settings.bm25_weight),
+            rrf_k=settings.rrf_k,
+        ),
+        scope,
+    )

@@ -1,0 +1,101 @@
+"""Other ways to search, for when the evidence is thin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from app.core.ports import Gateway
+from app.core.run import Run
+from app.core.text import words
+from app.core.types import Passage
+from graphs.context import Query
+
+_FEEDBACK_PASSAGES = 3
+_FEEDBACK_TERMS = 6
+_STOP = frozenset(
+    "what which who whom whose when where why how is are was were do does did can could may must "
+    "should would will shall have has had the a an of in on at to for from by with and or not it "
+    "its they them their this that these those there i we you my our your many much any be been "
+    "all more than each per no if as".split()
+)
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class RuleExpander:
+    """Pseudo-relevance feedback: the question's content words and the terms that the
+    best passages share (after Lavrenko & Croft, 2001, in its simplest form)."""
+
+    rounds = 1
+
+    async def expand(
+        self,
+        question: str,
+        tried: Sequence[Query],
+        passages: Sequence[Passage],
+        attempt: int,
+        run: Run,
+    ) -> list[Query]:
+        """One query of keywords."""
+        content = [word for word in words(question) if word not in _STOP]
+        counts = Counter(
+            word
+            for passage in passages[:_FEEDBACK_PASSAGES]
+            for word in set(words(f"{passage.heading} {passage.text}"))
+            if word not in _STOP and len(word) > 2 and not word.isdigit()
+        )
+        shared = [w for w, n in counts.most_common() if n > 1 and w not in content]
+        query = " ".join(content + shared[:_FEEDBACK_TERMS])
+        return _new([Query(query, question)] if query else [], tried)
+
+
+class _Queries(BaseModel):
+    queries: list[Text] = Field(min_length=1, max_length=5)
+
+
+class _Questions(BaseModel):
+    questions: list[Text] = Field(min_length=1, max_length=6)
+
+
+class ModelExpander:
+    """First other words for the question, then its parts and an imagined answer.
+
+    The imagined answer is HyDE (Gao et al., 2022): a passage made up by the model is
+    nearer to the real one than the question is.
+    """
+
+    rounds = 2
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def expand(
+        self,
+        question: str,
+        tried: Sequence[Query],
+        passages: Sequence[Passage],
+        attempt: int,
+        run: Run,
+    ) -> list[Query]:
+        """Queries of this round. Raises what the gateway raises."""
+        if attempt == 0:
+            return _new(await self._rewrite(question, tried, run), tried)
+        imagined = await self._gateway.text("hyde", run, question=question)
+        parts = await self._gateway.structured("decompose", _Questions, run, question=question)
+        queries = [Query(question, question, dense_text=imagined)] if imagined else []
+        queries += [Query(part, part) for part in parts.questions if part != question]
+        return _new(queries, tried)
+
+    async def _rewrite(self, question: str, tried: Sequence[Query], run: Run) -> list[Query]:
+        reply = await self._gateway.structured(
+            "rewrite", _Queries, run, question=question, tried=[q.text for q in tried]
+        )
+        return [Query(text, question) for text in reply.queries]
+
+
+def _new(queries: Sequence[Query], tried: Sequence[Query]) -> list[Query]:
+    """What has not been tried: a loop on the same input would find the same."""
+    return [query for query in dict.fromkeys(queries) if query not in tried]

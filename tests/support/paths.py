@@ -1,0 +1,8 @@
+"""Where things are in the repository: tests run in a folder of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+HANDBOOK = ROOT / "eval" / "datasets" / "handbook" / "documents"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from graphs.nodes.retrieve import search
 from graphs.skills.ranking import rank
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
     from ingestion.pipeline import Ingestor
@@ -83,7 +84,7 @@ class Footnote:
                     return event.answer
         raise AssertionError("the graph ended without an answer")
 
-    def stream(self, request: Ask) -> AsyncIterator[Event]:
+    def stream(self, request: Ask) -> AsyncGenerator[Event, None]:
         """Steps and released text as they happen, and `Done` at the end.
 
         Close it to stop the work. Raises as `ask` does, before or between events.
@@ -163,13 +164,13 @@ class Footnote:
                 async with asyncio.timeout(5):
                     await check()
                 ready[part] = "ok"
-            except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
+            except Exception as error:
                 log.warning("readiness.failed", part=part, exc_info=True)
                 why = getattr(error, "message", "it does not answer")
                 ready[part] = f"degraded: {why}" if part == "cache" else why
         return ready
 
-    async def _events(self, request: Ask) -> AsyncIterator[Event]:
+    async def _events(self, request: Ask) -> AsyncGenerator[Event, None]:
         conversation = request.conversation_id or str(uuid.uuid4())
         if len(conversation) > _ID_CHARS:
             raise InputError("the conversation id is too long", hint=f"at most {_ID_CHARS}")
@@ -207,6 +208,6 @@ class Footnote:
         yield last
 
 
-def _thread(tenant: str, conversation_id: str) -> dict[str, Any]:
+def _thread(tenant: str, conversation_id: str) -> RunnableConfig:
     """A conversation belongs to its tenant: another one's id leads to another thread."""
     return {"configurable": {"thread_id": f"{tenant}\n{conversation_id}"}}

@@ -111,9 +111,7 @@ def _dense(settings: Settings) -> DenseEncoder:
 
     wanted = settings.embedding
     if wanted.model == "bundled" or FastembedEncoder.knows(wanted.model):
-        return FastembedEncoder(
-            wanted.model, threads=wanted.threads, batch_size=wanted.batch_size
-        )
+        return FastembedEncoder(wanted.model, threads=wanted.threads, batch_size=wanted.batch_size)
     from app.adapters.st_dense import SentenceTransformerEncoder
 
     return SentenceTransformerEncoder(

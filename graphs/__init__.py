@@ -1,0 +1,1 @@
+"""The state machine that answers a question; nodes see only ports."""

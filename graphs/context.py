@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -122,7 +122,7 @@ class Writer(Protocol):
 
     def write(
         self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
-    ) -> AsyncIterator[DraftSentence]:
+    ) -> AsyncGenerator[DraftSentence, None]:
         """Sentences as they are written; none at all when the evidence does not answer."""
 
 

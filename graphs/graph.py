@@ -115,7 +115,11 @@ def timed(node: Node) -> Node:
 
 def summary(update: Mapping[str, Any]) -> dict[str, object]:
     """What a node changed, short enough to read."""
-    return {key: _short(value) for key, value in update.items() if value not in (None, [], "")}
+    return {
+        key: _short(value)
+        for key, value in update.items()
+        if value not in (None, [], "") and key != "draft"
+    }
 
 
 def _short(value: Any) -> object:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, TypedDict, TypeVar
 
 from langgraph.channels import UntrackedValue
-from langgraph.channels.base import MISSING
 
 from app.core.types import Answer, Message, Passage
 from graphs.context import Checked, DraftSentence, Evidence, Query
@@ -25,7 +24,7 @@ class Gathered(UntrackedValue[list[Any]]):
     def update(self, values: Sequence[list[Any] | None]) -> bool:
         """Extend the list by every value of a step."""
         for value in values:
-            held = [] if self.value is MISSING or value is None else self.value
+            held = self.value if isinstance(self.value, list) and value is not None else []
             self.value = [*held, *(value or [])]
         return bool(values)
 

@@ -1,0 +1,1 @@
+"""Files to searchable documents: source → parse → chunk → encode → store."""

@@ -107,7 +107,7 @@ class Ingestor:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             report.failures.append(Failure(str(file), f"it cannot be read: {reason}", ""))
-        except Exception as error:  # noqa: BLE001 - one file must not stop the others
+        except Exception as error:
             log.error("ingest.file_failed", source=str(file), exc_info=True)
             kind = type(error).__name__
             report.failures.append(Failure(str(file), f"unexpected {kind}", "see the log"))
@@ -146,7 +146,7 @@ class Ingestor:
         report: IngestReport,
     ) -> None:
         present = {str(file) for file in files}
-        roots = [Path(path).absolute() for path in paths]
+        roots = await asyncio.to_thread(lambda: [Path(path).absolute() for path in paths])
         for document in known.values():
             source = Path(document.source)
             under = any(source == root or root in source.parents for root in roots)

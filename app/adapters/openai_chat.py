@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,7 +29,7 @@ class OpenAIChat:
         self._settings = settings
         self._model = ChatOpenAI(
             model=settings.model,
-            api_key=api_key or "none",  # type: ignore[arg-type]
+            api_key=api_key or "none",
             base_url=base_url,
             temperature=settings.temperature,
             timeout=settings.timeout_s,
@@ -43,14 +42,14 @@ class OpenAIChat:
         """The whole reply; `json` asks for one JSON object."""
         extra: dict[str, Any] = {"response_format": {"type": "json_object"}} if json else {}
         async with _translated():
-            reply = await self._model.ainvoke(list(messages), **extra)
+            reply = await self._model.ainvoke(_plain(messages), **extra)
         return self._completion(reply)
 
-    async def stream(self, messages: Messages) -> AsyncIterator[Completion]:
+    async def stream(self, messages: Messages) -> AsyncGenerator[Completion, None]:
         """The reply in pieces. A stream that ends without saying so has been cut."""
         finished = False
         async with _translated():
-            async for piece in self._model.astream(list(messages)):
+            async for piece in self._model.astream(_plain(messages)):
                 finished = finished or bool(piece.response_metadata.get("finish_reason"))
                 yield self._completion(piece)
             if not finished:
@@ -93,7 +92,7 @@ async def _translated() -> AsyncIterator[None]:
         raise TransientError(
             "the chat model is busy (429)", retry_after_s=_retry_after(error)
         ) from error
-    except (openai.APITimeoutError, asyncio.TimeoutError) as error:
+    except (TimeoutError, openai.APITimeoutError) as error:
         raise TransientError("the chat model took too long") from error
     except openai.InternalServerError as error:
         raise TransientError(f"the chat model failed ({error.status_code})") from error
@@ -106,6 +105,10 @@ async def _translated() -> AsyncIterator[None]:
         # Lost links surface as errors of openai, of its HTTP library or of the JSON
         # parser, depending on the byte at which they happen.
         raise TransientError("the link to the chat model broke") from error
+
+
+def _plain(messages: Messages) -> list[Any]:
+    return [dict(message) for message in messages]
 
 
 def _retry_after(error: Any) -> float | None:

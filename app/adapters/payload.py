@@ -7,11 +7,11 @@ the register of documents. `live` is 1 for the version that readers see.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.core.errors import InputError
-from app.core.types import Chunk, Document, HybridQuery, Passage, Scope, Scores
+from app.core.types import Chunk, Document, Passage, Scope, Scores
 
 DENSE = "dense"
 BM25 = "bm25"
@@ -67,68 +67,20 @@ def to_chunk(payload: Mapping[str, Any]) -> Chunk:
     )
 
 
-def voices(query: HybridQuery) -> dict[str, float]:
-    """The searches that have a say, with their weights.
-
-    One of weight 0 is left out, or the engine would let it bring candidates of score 0; so
-    is BM25 for a question without terms.
-    """
-    weights = dict(zip((DENSE, BM25), query.weights, strict=True))
-    if not query.sparse.indices:
-        weights[BM25] = 0.0
-    return {name: weight for name, weight in weights.items() if weight > 0}
-
-
-def rrf_constant(query: HybridQuery) -> int:
-    """Qdrant counts ranks from 0, Cormack et al. from 1."""
-    return query.rrf_k + 1
-
-
-def to_passages(fused: Sequence[Any], alone: Mapping[str, Sequence[Any]]) -> list[Passage]:
-    """Passages out of the engine's fused list and each search's own, best first.
-
-    Equal scores, which rank fusion makes often, are ordered by the dense score, then by id,
-    so that a question gets the same answer twice.
-    """
-    scores = {
-        name: {str(point.id): float(point.score) for point in points}
-        for name, points in alone.items()
-    }
-    dense, bm25 = scores.get(DENSE, {}), scores.get(BM25, {})
-    current = newest(point.payload for point in fused)
-    ranked = sorted(
-        fused, key=lambda point: (-point.score, -dense.get(str(point.id), -1.0), str(point.id))
+def to_passage(payload: Mapping[str, Any], scores: Scores) -> Passage:
+    """The passage that a point holds."""
+    return Passage(
+        document_id=payload["document_id"],
+        title=payload["title"],
+        source=payload["source"],
+        page=payload["page"],
+        heading=payload["heading"],
+        start=payload["start"],
+        end=payload["end"],
+        text=payload["text"],
+        score=scores.fused or 0.0,
+        scores=scores,
     )
-    return [
-        _to_passage(
-            point.payload,
-            Scores(
-                dense=dense.get(str(point.id)),
-                bm25=bm25.get(str(point.id)),
-                fused=float(point.score),
-            ),
-        )
-        for point in ranked
-        if is_newest(point.payload, current)
-    ]
-
-
-def newest(payloads: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Time of ingestion and hash of each document's version that was ingested last.
-
-    A reader on a server may come between the moment in which a new version goes live and
-    the moment in which the old one is gone.
-    """
-    found: dict[str, tuple[str, str]] = {}
-    for payload in payloads:
-        version = payload["ingested_at"], payload["content_hash"]
-        found[payload["document_id"]] = max(version, found.get(payload["document_id"], version))
-    return found
-
-
-def is_newest(payload: Mapping[str, Any], current: Mapping[str, tuple[str, str]]) -> bool:
-    """Whether a point belongs to the version that `newest` found."""
-    return bool(payload["content_hash"] == current[payload["document_id"]][1])
 
 
 def conditions(scope: Scope) -> Iterator[Condition]:
@@ -144,18 +96,3 @@ def _tag(name: str) -> str:
     if not name or '"' in name:  # would end the quotation in the engine's path
         raise InputError(f"no tag can be named {name!r}")
     return f'tags."{name}"'
-
-
-def _to_passage(payload: Mapping[str, Any], scores: Scores) -> Passage:
-    return Passage(
-        document_id=payload["document_id"],
-        title=payload["title"],
-        source=payload["source"],
-        page=payload["page"],
-        heading=payload["heading"],
-        start=payload["start"],
-        end=payload["end"],
-        text=payload["text"],
-        score=scores.fused or 0.0,
-        scores=scores,
-    )

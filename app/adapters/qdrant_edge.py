@@ -15,6 +15,7 @@ from typing import Any
 
 from app.adapters import payload as form
 from app.adapters.edge_shard import match, open_shard, scroll
+from app.adapters.fusion import fuse, voices
 from app.adapters.register import Register, refuse_empty
 from app.adapters.worker import Worker
 from app.core.types import (
@@ -40,6 +41,7 @@ class EdgeStore(Register):
         self._replacing = asyncio.Lock()  # two versions at once would delete each other
         # Only this process writes, so a count since its start tells versions apart.
         self._boot, self._changes = uuid.uuid4().hex, 0
+        self._closed = False
 
     @classmethod
     async def open(
@@ -92,31 +94,27 @@ class EdgeStore(Register):
             await self._reads.run(switch)
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
-        """One batch to the engine: the fused list, and each search's own scores."""
+        """One batch to the engine: a list by vectors and one by words, then fused."""
         import qdrant_edge as q
 
-        seen, weights = _filter(q, scope), form.voices(query)
-        if not weights:
-            return []
+        seen, searches = _filter(q, scope), voices(query)
         vectors: dict[str, Any] = {
             form.DENSE: query.dense.tolist(),
             form.BM25: q.SparseVector(list(query.sparse.indices), list(query.sparse.values)),
         }
-        searches = [q.Query.Nearest(vectors[name], using=name) for name in weights]
-        requests = [
-            q.QueryRequest(
-                limit=query.limit,
-                query=q.Fusion.Rrf(k=form.rrf_constant(query), weights=list(weights.values())),  # type: ignore[arg-type]  # a Fusion, whatever the stub says
-                prefetches=[
-                    q.Prefetch(limit=query.depth, query=one, filter=seen) for one in searches
-                ],
-                with_payload=True,
-            ),
-            *(q.QueryRequest(limit=query.depth, query=one, filter=seen) for one in searches),
-        ]
-        batch = q.QueryBatchRequest(requests)
-        fused, *alone = await self._reads.run(lambda: self._shard.query_batch(batch))
-        return form.to_passages(fused, dict(zip(weights, alone, strict=True)))
+        batch = q.QueryBatchRequest(
+            [
+                q.QueryRequest(
+                    limit=query.depth,
+                    query=q.Query.Nearest(vectors[name], using=name),
+                    filter=seen,
+                    with_payload=True,
+                )
+                for name in searches
+            ]
+        )
+        found = await self._reads.run(lambda: self._shard.query_batch(batch))
+        return fuse(query, dict(zip(searches, found, strict=True)))
 
     async def delete(self, document_id: str, scope: Scope) -> None:
         """Remove a document. Raises NotFoundError."""
@@ -158,6 +156,9 @@ class EdgeStore(Register):
 
     async def close(self) -> None:
         """Flush and let go of the folder."""
+        if self._closed:
+            return
+        self._closed = True
         await self._writes.close()
         await self._reads.run(self._shard.close)
         await self._reads.close()

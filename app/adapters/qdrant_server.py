@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from app.adapters import payload as form
+from app.adapters.fusion import fuse, voices
 from app.adapters.register import Register, refuse_empty, refuse_mismatch
 from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
 from app.core.types import (
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _UPSERT = 256  # points a request, well under the server's 32 MB
-_TRIES = 3
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds at most, before the next try
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,7 +60,7 @@ def _named(status: int | None) -> FootnoteError:
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
         return PermanentError(
             f"the Qdrant server refuses the request ({status})",
-            hint="its log says why; check that its version is 1.17 or newer",
+            hint="its log says why; check that its version is 1.16 or newer",
         )
     return TransientError(
         "the Qdrant server does not answer", hint="check FOOTNOTE_QDRANT__URL and its log"
@@ -120,46 +123,43 @@ class QdrantStore(Register):
             TransientError: Others keep replacing the same document at the same time.
         """
         refuse_empty(document, chunks)
-        for _ in range(_TRIES):
+        for pause in _PAUSES:
             await self._switch(document, chunks)
             # Another writer of this document may have taken our points for its old ones.
             if await self._count(document) == len(chunks):
                 return
+            await asyncio.sleep(pause * random.random())  # noqa: S311 - not a secret
         raise TransientError(f"{document.source} is being replaced by others at the same time")
 
     @_reaching
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
-        """One batch to the engine: the fused list, and each search's own scores."""
+        """One batch to the engine: a list by vectors and one by words, then fused."""
         from qdrant_client import models as m
 
-        seen, weights = _filter(scope), form.voices(query)
-        if not weights:
-            return []
+        seen, searches = _filter(scope), voices(query)
         vectors: dict[str, Any] = {
             form.DENSE: query.dense.tolist(),
             form.BM25: m.SparseVector(
                 indices=list(query.sparse.indices), values=list(query.sparse.values)
             ),
         }
-        rrf = m.Rrf(k=form.rrf_constant(query), weights=list(weights.values()))
-        requests = [
-            m.QueryRequest(
-                query=m.RrfQuery(rrf=rrf),
-                prefetch=[
-                    m.Prefetch(query=vectors[name], using=name, limit=query.depth, filter=seen)
-                    for name in weights
-                ],
-                limit=query.limit,
-                with_payload=True,
-            ),
-            *(
-                m.QueryRequest(query=vectors[name], using=name, limit=query.depth, filter=seen)
-                for name in weights
-            ),
-        ]
-        answers = await self._client.query_batch_points(self._collection, requests)
-        fused, *alone = (answer.points for answer in answers)
-        return form.to_passages(fused, dict(zip(weights, alone, strict=True)))
+        if not searches:
+            return []
+        answers = await self._client.query_batch_points(
+            self._collection,
+            [
+                m.QueryRequest(
+                    query=vectors[name],
+                    using=name,
+                    limit=query.depth,
+                    filter=seen,
+                    with_payload=True,
+                )
+                for name in searches
+            ],
+        )
+        found = (answer.points for answer in answers)
+        return fuse(query, dict(zip(searches, found, strict=True)))
 
     @_reaching
     async def delete(self, document_id: str, scope: Scope) -> None:

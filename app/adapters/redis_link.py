@@ -99,6 +99,7 @@ def _pool(url: str, timeout_s: float) -> ConnectionPool:
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
+            driver_info=None,  # or every new connection reads redis-py's version from disk
         )
     except ValueError:
         raise ConfigError(  # noqa: B904 - the cause may repeat the URL, which may hold a password

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.adapters import payload as form
+from app.adapters.fusion import is_newest, newest
 from app.core.errors import ConfigError, NotFoundError, PermanentError
 from app.core.types import Chunk, Document, EncodedChunk, Scalar, Scope
 
@@ -78,5 +79,5 @@ def _some(records: list[Mapping[str, Any]], document_id: str) -> list[Mapping[st
 
 
 def _current(records: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    newest = form.newest(records)
-    return [record for record in records if form.is_newest(record, newest)]
+    current = newest(records)
+    return [record for record in records if is_newest(record, current)]

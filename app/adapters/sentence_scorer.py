@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from app.core.ports import DenseEncoder
-from app.core.text import sentence_spans, words
+from app.core.text import STOP_WORDS, sentence_spans, words
 from app.core.types import Vectors
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "sentence_scorer.json"
@@ -30,12 +30,6 @@ _WANTS_NUMBER = re.compile(
     r"\b(how (many|much|long|often|old|far|large|big|high|fast)|when|what (time|year|date|day)|"
     r"which (year|date|day)|until when|by when)\b",
     re.IGNORECASE,
-)
-_STOP = frozenset(
-    "a an and any are as at be been being but by can could did do does for from had has have how i "
-    "if in into is it its may me must my of on or our shall should so such than that the their "
-    "them then there these they this those to us was we were what when where which who whom whose "
-    "why will with would you your am about get".split()
 )
 
 
@@ -125,7 +119,7 @@ class SentenceScorer:
 
     def _stems(self, text: str) -> frozenset[str]:
         found = words(text)
-        content = [word for word in found if word not in _STOP] or found
+        content = [word for word in found if word not in STOP_WORDS] or found
         return frozenset(self._stemmer.stem_words(content))
 
 

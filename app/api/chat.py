@@ -17,7 +17,12 @@ from app.core.types import Ask
 router = v1_router("chat", OPENAI_ERROR)
 
 
-@router.post("/chat/completions", response_model=ChatCompletion, summary="Ask")
+STREAMED = {"content": {"text/event-stream": {"example": "data: {…}\n\ndata: [DONE]\n\n"}}}
+
+
+@router.post(
+    "/chat/completions", summary="Ask", response_model=ChatCompletion, responses={200: STREAMED}
+)
 async def chat(body: ChatRequest, request: Request, door: TheDoor) -> Response:
     """Ask a question; the answer cites the documents.
 

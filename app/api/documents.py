@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from app.api.door import TheDoor, v1_router
+from app.api.fields import Name
 from app.core.types import Document
 
 router = v1_router("documents")
@@ -39,19 +40,19 @@ async def documents(door: TheDoor, limit: Limit = 100, offset: Offset = 0) -> Do
 
 
 @router.get("/documents/{document_id}", summary="One document")
-async def document(document_id: str, door: TheDoor) -> Document:
+async def document(document_id: Name, door: TheDoor) -> Document:
     """What is known about a document."""
     return await door.footnote.store.document(document_id, door.scope())
 
 
 @router.get("/documents/{document_id}/text", summary="A document's text")
-async def text(document_id: str, door: TheDoor) -> DocumentText:
+async def text(document_id: Name, door: TheDoor) -> DocumentText:
     """The canonical text: a citation's quote stands at its `[start, end)`."""
     content = await door.footnote.text(document_id, door.scope())
     return DocumentText(document_id=document_id, text=content)
 
 
 @router.delete("/documents/{document_id}", status_code=204, summary="Remove a document")
-async def delete(document_id: str, door: TheDoor) -> None:
+async def delete(document_id: Name, door: TheDoor) -> None:
     """Remove a document; from now on it answers nothing."""
     await door.footnote.store.delete(document_id, door.scope())

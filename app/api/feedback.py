@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.door import TheDoor, v1_router
+from app.api.fields import Name, Text
 from app.core.types import Feedback
 
 router = v1_router("feedback")
@@ -17,9 +18,9 @@ class FeedbackRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answer_id: str = Field(min_length=1, max_length=200)
+    answer_id: Name
     rating: Literal[-1, 1]
-    comment: str = Field("", max_length=10_000)
+    comment: Text = Field("", max_length=10_000)
 
 
 @router.post("/feedback", status_code=204, summary="Rate an answer")

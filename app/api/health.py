@@ -14,23 +14,27 @@ router = APIRouter(tags=["health"])
 log = structlog.get_logger(__name__)
 
 
-@router.api_route("/healthz", methods=["GET", "HEAD"], summary="Alive")
+@router.head("/healthz", include_in_schema=False)
+@router.get("/healthz", summary="Alive")
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.api_route("/readyz", methods=["GET", "HEAD"], summary="Ready", response_model=None)
+@router.head("/readyz", include_in_schema=False, response_model=None)
+@router.get("/readyz", summary="Ready", response_model=None)
 async def readyz(request: Request, door: TheDoor) -> Response:
-    """Part by part, whether the service can answer; 503 when a part it needs is not well.
+    """Part by part, `ok`, `degraded` or `down`; 503 when a part is down.
 
-    A part that is degraded costs time or quality, not the answer.
+    A part that is degraded costs time or quality, not the answer. Why, the log says:
+    this route is open to everyone.
     """
-    parts = await door.footnote.readiness()
-    down = [name for name, state in parts.items() if not _well(state)]
+    reasons = await door.footnote.readiness()
+    parts = {name: _state(reason) for name, reason in reasons.items()}
+    down = [name for name, state in parts.items() if state == "down"]
     if not down:
         return JSONResponse({"ready": True, "parts": parts})
-    log.warning("not ready", parts=parts)
+    log.warning("not ready", parts=reasons)
     problem = Problem(
         503,
         f"Not ready: {', '.join(down)}.",
@@ -46,5 +50,7 @@ def metrics(door: TheDoor) -> Response:
     return Response(door.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _well(state: str) -> bool:
-    return state == "ok" or state.startswith("degraded")
+def _state(reason: str) -> str:
+    if reason == "ok":
+        return "ok"
+    return "degraded" if reason.startswith("degraded") else "down"

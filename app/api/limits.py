@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,8 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.auth import is_open
 from app.api.problems import Refused
 from app.core.ports import RateLimiter
-
-DRAIN_S = 2.0
 
 
 class RateLimit:
@@ -43,7 +40,10 @@ class RateLimit:
 
 
 class BodyLimit:
-    """Middleware: 413 for a body that is declared, or turns out, larger than allowed."""
+    """Middleware: 413 for a body that is declared, or turns out, larger than allowed.
+
+    What a client goes on sending after that is thrown away by the server.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
@@ -53,10 +53,7 @@ class BodyLimit:
         """Pass the request on with a body that stops at the limit."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
-        if int(headers.get("content-length", 0)) > self.max_bytes:
-            if "expect" not in headers:  # else the client has not begun to send
-                await self._drain(receive)
+        if int(Headers(scope=scope).get("content-length", 0)) > self.max_bytes:
             raise self._too_large()
         seen = 0
 
@@ -65,23 +62,10 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.max_bytes:
-                if message.get("more_body"):
-                    await self._drain(receive)
                 raise self._too_large()
             return message
 
         await self.app(scope, counted, send)
-
-    async def _drain(self, receive: Receive) -> None:
-        """Read on for a moment: a client cut off while sending never sees the answer."""
-        left = self.max_bytes
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while left > 0:
-                    message = await receive()
-                    if not message.get("more_body"):
-                        return
-                    left -= len(message["body"])
 
     def _too_large(self) -> Refused:
         megabytes = self.max_bytes / (1024 * 1024)

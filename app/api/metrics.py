@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import CLIENT_GONE, ClientGone, route_path
+from app.api.paths import route_path
+from app.api.problems import CLIENT_GONE, ClientGone
 from app.core.types import Answer
 
 log = structlog.get_logger(__name__)

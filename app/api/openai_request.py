@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.api.fields import Filters, Name, Text
 from app.core.errors import InputError, NotFoundError
 from app.core.types import Ask, Message, Scope
 
 MODEL = "footnote"
-Filters = dict[str, str | list[str]]
-ConversationId = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class UnknownModelError(NotFoundError):
@@ -30,14 +29,14 @@ class TextPart(Lenient):
     """A piece of text; images, audio and files are refused."""
 
     type: Literal["text"]
-    text: str
+    text: Text
 
 
 class ChatMessage(Lenient):
     """A message; those of the system and the developer are accepted and not used."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] | None = None
+    content: Text | list[TextPart] | None = None
 
     @field_validator("content", mode="before")
     @classmethod
@@ -73,7 +72,7 @@ class Extras(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    conversation_id: ConversationId | None = Field(
+    conversation_id: Name | None = Field(
         None, description="go on with this conversation, whose messages the server keeps"
     )
     filters: Filters | None = Field(

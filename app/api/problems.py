@@ -13,18 +13,16 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import structlog
-from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from app.core.errors import FootnoteError, InputError, NotFoundError, TooLargeError, TransientError
-
-log = structlog.get_logger(__name__)
+from app.api.paths import speaks_openai
+from app.core.errors import InputError, NotFoundError, TooLargeError, TransientError
 
 RETRY_AFTER_S = 5.0
+MAX_RETRY_AFTER_S = 86_400.0
 CLIENT_GONE = 499
 BROKEN = "Something went wrong on the server. Its log has the details under the request id."
 UNAVAILABLE = "The service is busy or waits for one of its parts. Try again soon."
@@ -77,9 +75,13 @@ def problem_of(error: Exception) -> Problem:
         case RequestValidationError():
             return _invalid(error.errors())
         case HTTPException():
-            headers = error.headers or {}
-            code = getattr(error, "code", None)
-            return Problem(error.status_code, error.detail, code=code, headers=headers)
+            known = error.status_code < 500 or isinstance(error, Refused)
+            return Problem(
+                error.status_code,
+                error.detail if known else BROKEN,
+                code=getattr(error, "code", None),
+                headers=error.headers or {},
+            )
         case TooLargeError():
             return Problem(413, str(error))
         case InputError():
@@ -126,58 +128,6 @@ def openai_error(problem: Problem) -> dict[str, Any]:
     }
 
 
-def speaks_openai(scope: Scope) -> bool:
-    """Whether the route is one that OpenAI clients use."""
-    path = route_path(scope)
-    return path == "/v1/chat/completions" or f"{path}/".startswith("/v1/models/")
-
-
-def route_path(scope: Scope) -> str:
-    """The path of a request without the prefix that a proxy put in front."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "").rstrip("/"))
-
-
-def report(error: Exception, problem: Problem) -> None:
-    """Write to the log what the client is not told."""
-    if problem.status >= 500 and not isinstance(error, Refused):
-        known = isinstance(error, FootnoteError)
-        log.error("request failed", status=problem.status, known=known, exc_info=error)
-
-
-async def handle(request: Request, error: Exception) -> JSONResponse:
-    """FastAPI's hook for the errors that it would otherwise word itself."""
-    problem = problem_of(error)
-    report(error, problem)
-    return answer(request.scope, problem)
-
-
-class CatchAll:
-    """Middleware: whatever a route or an inner middleware raises becomes an answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; answer what it raises."""
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        except Exception as error:
-            problem = problem_of(error)
-            report(error, problem)
-            if scope["type"] != "http":
-                raise
-            if not started:
-                await answer(scope, problem)(scope, receive, send)
-
-
 def _invalid(faults: Sequence[Any]) -> Problem:
     """Faults of a body or a query, without the values that were sent."""
     told = [{"loc": list(fault["loc"]), "msg": _message(fault)} for fault in faults]
@@ -196,7 +146,7 @@ def _message(fault: Mapping[str, Any]) -> str:
 
 
 def _retry_after(seconds: float) -> dict[str, str]:
-    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return {"Retry-After": str(math.ceil(min(max(seconds, 1.0), MAX_RETRY_AFTER_S)))}
 
 
 def _title(status: int) -> str:

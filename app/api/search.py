@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.door import TheDoor, v1_router
-from app.api.openai_request import Filters
+from app.api.fields import Filters, Text
 from app.core.types import Passage
 
 router = v1_router("search")
@@ -16,8 +16,8 @@ class SearchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    query: str = Field(min_length=1)
-    k: int | None = Field(None, ge=1, le=100, description="passages at most")
+    query: Text = Field(min_length=1)
+    k: int | None = Field(None, ge=1, le=1000, description="passages at most")
     filters: Filters | None = Field(
         None, description="only documents that match: document_id, source, title or a tag"
     )

@@ -16,10 +16,10 @@ from starlette.middleware import Middleware
 from app import __version__
 from app.api import chat, conversations, docs, documents, feedback, health, models, search
 from app.api.auth import RequireKey
+from app.api.catch_all import CatchAll, handle
 from app.api.door import Door
 from app.api.limits import BodyLimit, RateLimit, Slots
 from app.api.metrics import Metrics, Observe
-from app.api.problems import CatchAll, handle
 from app.api.request_id import RequestId
 from app.api.security import SecurityHeaders
 from app.api.web import web_files, web_router

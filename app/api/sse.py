@@ -15,9 +15,10 @@ import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
+from app.api.catch_all import report
 from app.api.metrics import Metrics
 from app.api.openai_response import Chunks, missing_text
-from app.api.problems import openai_error, problem_of, report
+from app.api.problems import openai_error, problem_of
 from app.api.pump import Pump
 from app.core.errors import TransientError
 from app.core.types import Delta, Done, Event, Step
@@ -78,13 +79,13 @@ async def _events(
         with metrics.failures():
             async with aclosing(_chunks(pump, first, chunks, metrics)) as lines:
                 async for line in lines:
-                    yield ServerSentEvent(line)
+                    yield ServerSentEvent(line, sep="\n")
         last = "[DONE]"
     except Exception as error:  # noqa: BLE001 - becomes the terminal event
         problem = problem_of(error)
         report(error, problem)
         last = json.dumps(openai_error(problem))
-    yield ServerSentEvent(last)
+    yield ServerSentEvent(last, sep="\n")
 
 
 async def _chunks(

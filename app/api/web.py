@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 from importlib.resources import files
 
@@ -24,6 +25,7 @@ class WebFiles(StaticFiles):
 
 def web_files() -> WebFiles:
     """The files of `app/web`."""
+    mimetypes.init()  # reads files: now, not during the first request
     return WebFiles(directory=str(files("app") / "web"), html=True)
 
 
@@ -31,7 +33,8 @@ def web_router(web: WebFiles) -> APIRouter:
     """`GET /`."""
     router = APIRouter(include_in_schema=False)
 
-    @router.api_route("/", methods=["GET", "HEAD"], response_model=None)
+    @router.head("/", response_model=None)
+    @router.get("/", response_model=None)
     async def page(request: Request) -> Response:
         try:
             return await web.get_response("index.html", request.scope)

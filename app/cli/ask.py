@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import options
-from app.cli.console import note, one_line, say, write_json
+from app.cli.console import count, heading_below, note, one_line, say, shorten, write_json
 from app.cli.session import clean_stdout, use_footnote
 
 if TYPE_CHECKING:
     from app.core.types import Answer, Citation, Step
     from app.service import Footnote
 
+DETAIL = 100
 NOTES = {
     "abstained": "note: abstained, the documents do not answer this question",
     "unverified": "note: unverified, a check that should have run could not",
@@ -32,7 +33,9 @@ def ask(
     ] = None,
     deadline_ms: Annotated[
         int | None,
-        typer.Option("--deadline-ms", metavar="N", min=1, help="Time for the answer."),
+        typer.Option(
+            "--deadline-ms", metavar="N", min=1, help="Time for the answer, milliseconds."
+        ),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show steps and times on stderr.")] = False,
     as_json: options.AsJson = False,
@@ -52,6 +55,7 @@ def ask(
         )
         live = sys.stdout.isatty() and not as_json
         shown: list[str] = []
+        answer: Answer | None = None
         async for event in footnote.stream(request):
             match event:
                 case Delta() if live:
@@ -60,8 +64,10 @@ def ask(
                 case Step() if trace:
                     note(trace_line(event))
                 case Done():
-                    return event.answer, "".join(shown)
-        raise RuntimeError("the stream ended without an answer")
+                    answer = event.answer
+        if answer is None:
+            raise RuntimeError("the stream ended without an answer")
+        return answer, "".join(shown)
 
     with clean_stdout(as_json):
         answer, shown = use_footnote(work)
@@ -77,23 +83,26 @@ def ask(
 def source_line(citation: Citation) -> str:
     """`[1] Title, page 3, Heading — path`."""
     page = f"page {citation.page}" if citation.page is not None else ""
-    parts = [part for part in (citation.title, page, citation.heading) if part]
+    heading = heading_below(citation.title, citation.heading)
+    parts = [part for part in (citation.title, page, heading) if part]
     return one_line(f"[{citation.mark}] {', '.join(parts)} — {citation.source}")
 
 
 def trace_line(step: Step) -> str:
     """A step, its time and what it reports."""
-    details = "".join(f"  {key}={one_line(str(value))}" for key, value in step.details.items())
-    return f"{step.node:<12} {step.ms:8.1f} ms{details}"
+    details = [f"  {key}={shorten(str(value), DETAIL)}" for key, value in step.details.items()]
+    return f"{step.node:<12} {step.ms:8.1f} ms{''.join(details)}"
 
 
 def summary(answer: Answer) -> str:
     """What the answer took, in one line."""
     usage = answer.usage
-    cost = "at an unknown price" if usage.cost_usd is None else f"for ${usage.cost_usd:.4f}"
     skipped = f"; skipped: {', '.join(answer.skipped)}" if answer.skipped else ""
+    if not usage.llm_calls:
+        return f"no model calls{skipped}"
+    cost = "at an unknown price" if usage.cost_usd is None else f"for ${usage.cost_usd:.4f}"
     return (
-        f"{usage.llm_calls} model calls, {usage.input_tokens} tokens in, "
+        f"{count(usage.llm_calls, 'model call')}, {usage.input_tokens} tokens in, "
         f"{usage.output_tokens} out, {cost}{skipped}"
     )
 

@@ -6,6 +6,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 import typer
 
@@ -18,6 +19,17 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """The text on one line."""
     return " ".join(plain(text).split())
+
+
+def shorten(text: str, length: int) -> str:
+    """The beginning of a text, on one line."""
+    line = one_line(text)
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 chunk`, `2 chunks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def say(text: str = "", *, end: str = "\n") -> None:
@@ -37,7 +49,9 @@ def write_json(value: object) -> None:
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a table to stdout; a column whose name ends in `#` holds numbers."""
+    """Write a table to stdout. A column whose name ends in `#` holds numbers, the column
+    `id` is never broken, and a cell may have several lines.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -46,8 +60,23 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         numeric = name.endswith("#")
-        table.add_column(name.removesuffix("#"), justify="right" if numeric else "left")
+        justify: Literal["right", "left"] = "right" if numeric else "left"
+        table.add_column(
+            name.removesuffix("#"), justify=justify, overflow="fold", no_wrap=name == "id"
+        )
     for row in rows:
-        table.add_row(*(Text(one_line("" if cell is None else str(cell))) for cell in row))
+        table.add_row(*(Text(_lines(cell)) for cell in row))
     width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=width, highlight=False)
+    with console.capture() as drawn:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in drawn.get().strip("\n").splitlines()))
+
+
+def heading_below(title: str, heading: str) -> str:
+    """The heading path without the document's title, which it often begins with."""
+    return "" if heading == title else heading.removeprefix(f"{title} > ")
+
+
+def _lines(cell: object) -> str:
+    return "\n".join(one_line(line) for line in str(cell).split("\n"))

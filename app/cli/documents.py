@@ -34,8 +34,11 @@ def list_documents(
     if as_json:
         write_json([document.model_dump(mode="json") for document in documents])
     elif documents:
-        rows = [[d.document_id, d.title, d.pages or "", d.chunks, d.source] for d in documents]
-        write_table(["id", "title", "pages#", "chunks#", "source"], rows)
+        rows = [
+            [d.document_id, d.pages or "–", d.chunks, f"{one_line(d.title)}\n{one_line(d.source)}"]
+            for d in documents
+        ]
+        write_table(["id", "pages#", "chunks#", "title and source"], rows)
     else:
         note("no documents; add some with `footnote ingest PATH`")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import options
-from app.cli.console import note, one_line, say, write_json
+from app.cli.console import count, note, one_line, say, write_json
 from app.cli.failures import FAILED
 from app.cli.session import clean_stdout, use_footnote
 from app.core.errors import ConfigError
@@ -44,7 +44,7 @@ def ingest(
         bool, typer.Option("--sync", help="Also remove documents that are gone from the paths.")
     ] = False,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="Run here or on a Ray cluster.")
+        Engine, typer.Option("--engine", help="Where it runs; ray is not built yet.")
     ] = Engine.LOCAL,
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=1, help="Workers of the Ray engine.")
@@ -92,7 +92,7 @@ def summary(report: IngestReport) -> str:
     return (
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
         f"{report.deleted} deleted, {len(report.failures)} failed: "
-        f"{report.chunks} chunks in {report.seconds:.1f} s"
+        f"{count(report.chunks, 'chunk')} in {report.seconds:.1f} s"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import options
-from app.cli.console import note, one_line, write_json, write_table
+from app.cli.console import heading_below, note, one_line, shorten, write_json, write_table
 from app.cli.session import clean_stdout, use_footnote
 
 if TYPE_CHECKING:
@@ -57,28 +57,25 @@ def search(
         note("nothing found; see `footnote documents list`")
 
 
-def snippet(text: str, length: int = SNIPPET) -> str:
-    """The beginning of a text, on one line."""
-    line = one_line(text)
-    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
-
-
 def _show(passages: list[Passage], explain: bool) -> None:
     stages = STAGES if explain else ()
-    columns = ["##", "score#", *(f"{stage}#" for stage in stages)]
     rows = [
         [
             rank,
             f"{passage.score:.3f}",
             *(_number(getattr(passage.scores, stage)) for stage in stages),
-            passage.title,
-            passage.page,
-            passage.heading,
-            snippet(passage.text),
+            f"{place(passage)}\n{shorten(passage.text, SNIPPET)}",
         ]
         for rank, passage in enumerate(passages, start=1)
     ]
-    write_table([*columns, "title", "page#", "heading", "passage"], rows)
+    write_table(["##", "score#", *(f"{stage}#" for stage in stages), "passage"], rows)
+
+
+def place(passage: Passage) -> str:
+    """Title, page and heading."""
+    page = f"page {passage.page}" if passage.page is not None else ""
+    heading = heading_below(passage.title, passage.heading)
+    return one_line(", ".join(part for part in (passage.title, page, heading) if part))
 
 
 def _number(score: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.core.settings import Settings
 
-GRACE_S = 15  # how long a stream may go on after the server was told to stop
+GRACE_S = 30  # after the server was told to stop; the API ends its streams before
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -35,20 +36,20 @@ def serve(
 ) -> None:
     """Serve the chat API and the web page over HTTP."""
     from app.cli.listening import listen
+    from app.cli.logs import set_up_logs
     from app.core.settings import load_settings
 
     settings = load_settings()
+    set_up_logs(settings.log, least=logging.INFO)
     _refuse_shared_index(settings, workers)
     with listen(host, port) as listener:
         if host not in LOOPBACK and settings.api.key is None:
             note("note: everybody who reaches this address may ask; set FOOTNOTE_API__KEY")
         ready = threading.Thread(target=_announce, args=[listener], daemon=True)
-        # Told to stop by Ctrl-C or SIGTERM, a server has done its work: exit status 0.
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            if workers == 1:
-                run_async(_serve_here(settings, listener, ready))
-            else:
-                _serve_in_processes(settings, listener, ready, workers)
+        if workers == 1:
+            run_async(_serve_here(settings, listener, ready))
+        else:
+            _serve_in_processes(settings, listener, ready, workers)
 
 
 def _refuse_shared_index(settings: Settings, workers: int) -> None:
@@ -65,14 +66,13 @@ async def _serve_here(settings: Settings, listener: socket.socket, ready: thread
     The service is opened before the server starts, so that a fault of the set-up is one
     line for the user and not a traceback of the server's start.
     """
-    import uvicorn
-
     from app.api.server import create_app
+    from app.cli.server import Server
     from app.wiring import open_footnote
 
     async with open_footnote(settings) as footnote:
         api = create_app(lambda: contextlib.nullcontext(footnote), settings)
-        server = uvicorn.Server(uvicorn.Config(api, **_options()))
+        server = Server(api, **_options())
         ready.start()
         await server.serve(sockets=[listener])
         if not server.started:

@@ -19,10 +19,12 @@ T = TypeVar("T")
 
 def use_footnote(work: Callable[[Footnote], Awaitable[T]]) -> T:
     """Open the service, do the work with it, close it again."""
+    from app.cli.logs import set_up_logs
     from app.core.settings import load_settings
-    from app.wiring import open_footnote
 
     settings = load_settings()
+    set_up_logs(settings.log)
+    from app.wiring import open_footnote  # heavy: only once the settings are known to be good
 
     async def task() -> T:
         async with open_footnote(settings) as footnote:

@@ -1,0 +1,1 @@
+"""Types, ports, errors and settings; imports nothing of ours."""

@@ -50,9 +50,7 @@ class TransientError(FootnoteError):
         retry_after_s: Seconds to wait before trying again, where known.
     """
 
-    def __init__(
-        self, message: str, *, hint: str = "", retry_after_s: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
 

@@ -6,7 +6,7 @@ class under `tests/contract/`. All waiting is async; nothing here may block the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -143,7 +143,7 @@ class ChatModel(Protocol):
     async def complete(self, messages: Sequence[Mapping[str, str]], *, json: bool) -> Completion:
         """The whole reply; `json` asks for one JSON object."""
 
-    def stream(self, messages: Sequence[Mapping[str, str]]) -> AsyncIterator[Completion]:
+    def stream(self, messages: Sequence[Mapping[str, str]]) -> AsyncGenerator[Completion, None]:
         """The reply in pieces of text; the piece that carries usage comes last."""
 
     async def close(self) -> None:
@@ -206,7 +206,9 @@ class Gateway(Protocol):
     async def structured(self, prompt: str, shape: type[M], run: Run, **variables: object) -> M:
         """The reply to a prompt that asks for JSON, checked against `shape`."""
 
-    def stream(self, prompt: str, run: Run, **variables: object) -> AsyncIterator[Completion]:
+    def stream(
+        self, prompt: str, run: Run, **variables: object
+    ) -> AsyncGenerator[Completion, None]:
         """The reply to a prompt in pieces."""
 
     async def close(self) -> None:

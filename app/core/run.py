@@ -29,7 +29,7 @@ class Run:
     trace: bool = False
     clock: Clock = time.monotonic
     answer_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     skipped: list[str] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
     prompt_versions: dict[str, str] = field(default_factory=dict)

@@ -165,18 +165,18 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path(".footnote"), description="folder of everything embedded")
-    qdrant: QdrantSettings = QdrantSettings()  # type: ignore[call-arg]
-    redis: RedisSettings = RedisSettings()  # type: ignore[call-arg]
-    database: DatabaseSettings = DatabaseSettings()  # type: ignore[call-arg]
-    embedding: EmbeddingSettings = EmbeddingSettings()  # type: ignore[call-arg]
-    reranking: RerankingSettings = RerankingSettings()  # type: ignore[call-arg]
-    retrieval: RetrievalSettings = RetrievalSettings()  # type: ignore[call-arg]
-    chat: ChatSettings = ChatSettings()  # type: ignore[call-arg]
-    answer: AnswerSettings = AnswerSettings()  # type: ignore[call-arg]
-    ingestion: IngestionSettings = IngestionSettings()  # type: ignore[call-arg]
-    cache: CacheSettings = CacheSettings()  # type: ignore[call-arg]
-    api: ApiSettings = ApiSettings()  # type: ignore[call-arg]
-    log: LogSettings = LogSettings()  # type: ignore[call-arg]
+    qdrant: QdrantSettings = QdrantSettings()
+    redis: RedisSettings = RedisSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    reranking: RerankingSettings = RerankingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    chat: ChatSettings = ChatSettings()
+    answer: AnswerSettings = AnswerSettings()
+    ingestion: IngestionSettings = IngestionSettings()
+    cache: CacheSettings = CacheSettings()
+    api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
 
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="key of the chat model's API"
@@ -238,7 +238,9 @@ def load_settings(**overrides: Any) -> Settings:
             hint="set single keys: FOOTNOTE_<SECTION>__<KEY>",
         )
     except ValueError as error:  # footnote.toml is not TOML
-        raise ConfigError(f"footnote.toml cannot be read: {error}", hint="mend its syntax") from error
+        raise ConfigError(
+            f"footnote.toml cannot be read: {error}", hint="mend its syntax"
+        ) from error
 
 
 def setting_names() -> Iterator[tuple[str, str, Any]]:

@@ -11,6 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WORD = re.compile(r"\w+", re.UNICODE)
+STOP_WORDS = frozenset(
+    WORD.findall(
+        """a about all also am an and any are as at be been being but by can could did do does
+        each for from get had has have he her him his how i if in into is it its many may me more
+        much must my no not of on or our per shall she should so such than that the their them
+        then there these they this those to us was we were what when where which who whom whose
+        why will with would you your"""
+    )
+)
+"""English words that say nothing of a question's subject."""
+
 _BLANK = re.compile(r"^\s*$")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}(\s|$)")
 _RULE = re.compile(r"^\s*(?:[-*_=]\s*){3,}$")

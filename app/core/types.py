@@ -238,7 +238,7 @@ class Completion:
     """
 
     text: str
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     truncated: bool = False
 
 

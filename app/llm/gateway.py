@@ -7,7 +7,7 @@ have their place here, behind the same three methods.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -44,10 +44,10 @@ class PromptGateway:
 
     async def stream(
         self, prompt: str, run: Run, **variables: object
-    ) -> AsyncIterator[Completion]:
+    ) -> AsyncGenerator[Completion, None]:
         """The reply to a prompt in pieces, none later than the timeout or the deadline."""
         messages = self._begin(prompt, run, variables)
-        async with aclosing(self._model.stream(messages)) as pieces:  # type: ignore[type-var]
+        async with aclosing(self._model.stream(messages)) as pieces:
             while True:
                 try:
                     async with asyncio.timeout(self._patience(run)):

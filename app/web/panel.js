@@ -11,18 +11,18 @@ let opener = null;
 let opening = 0;
 
 /** Show a document, with the citation's span highlighted if one is given. */
-export async function openPanel({ document_id: id, title, ...rest }, citation = null) {
+export async function openPanel(source, citation = null) {
   const mine = ++opening; // a later click must not be overwritten by this one's slow answer
   if (byId("panel").hidden) opener = document.activeElement;
-  byId("panel-title").textContent = title;
-  byId("panel-where").textContent = place(rest);
+  byId("panel-title").textContent = source.title;
+  byId("panel-where").textContent = place(source);
   byId("panel-text").replaceChildren("Loading…");
   note("");
   byId("panel").hidden = false;
   cover(matchMedia("(max-width: 60rem)").matches);
   byId("panel-title").focus({ preventScroll: true });
   try {
-    const text = await documentText(id);
+    const text = await documentText(source.document_id);
     if (mine === opening) show(text, citation);
   } catch (error) {
     if (mine !== opening) return;
@@ -43,9 +43,10 @@ function cover(covered) {
   for (const part of document.querySelectorAll("header, main")) part.inert = covered;
 }
 
-/** Where a passage stands: page, heading and source. */
-export function place({ page, heading, source }) {
-  return [page == null ? "" : `Page ${page}`, heading, source].filter(Boolean).join(" · ");
+/** Where a passage stands: page, heading (without the title it may begin with) and source. */
+export function place({ title, page, heading = "", source }) {
+  const below = `${heading} > `.replace(`${title} > `, "").replace(/ > $/, "");
+  return [page == null ? "" : `Page ${page}`, below, source].filter(Boolean).join(" · ");
 }
 
 function show(text, citation) {

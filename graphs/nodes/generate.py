@@ -30,9 +30,7 @@ async def _begin(
     writer: Writer, state: State, context: Context
 ) -> AsyncIterator[DraftSentence] | None:
     """The draft from its first sentence on; None when there is not one."""
-    sentences = writer.write(
-        state["standalone"], state["evidence"], state["feedback"], context.run
-    )
+    sentences = writer.write(state["standalone"], state["evidence"], state["feedback"], context.run)
     try:
         first = await anext(sentences)
     except StopAsyncIteration:

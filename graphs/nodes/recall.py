@@ -47,7 +47,7 @@ async def _key(question: str, context: Context) -> str:
     parts = [
         " ".join(question.split()).lower(),
         context.scope.tenant,
-        {name: value for name, value in sorted(context.scope.filters.items())},
+        sorted(context.scope.filters.items()),
         await context.store.revision(context.scope),
         dict(context.identity),
     ]

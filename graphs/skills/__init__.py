@@ -1,0 +1,1 @@
+"""Abilities that exist by rule and by model; the wiring chooses."""

@@ -39,9 +39,7 @@ class SentenceCompressor:
         kept = [piece for piece in pieces if piece[2].strip()]
         return [Evidence(n, p, start, text) for n, (p, start, text) in enumerate(kept, start=1)]
 
-    async def _trim(
-        self, question: str, passage: Passage, budget: int
-    ) -> tuple[Passage, int, str]:
+    async def _trim(self, question: str, passage: Passage, budget: int) -> tuple[Passage, int, str]:
         spans = sentence_spans(passage.text)
         sentences = [passage.text[s.start : s.end] for s in spans]
         sizes = self._count_tokens(sentences)

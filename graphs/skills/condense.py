@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from app.core.ports import Gateway
 from app.core.run import Run
-from app.core.text import words
+from app.core.text import STOP_WORDS, words
 from app.core.types import Message
 
 _LEANS = re.compile(
@@ -15,11 +15,6 @@ _LEANS = re.compile(
     r"\b(it|its|they|them|their|theirs|he|she|him|her|his|this|that|these|those|there|"
     r"the same|the latter|the former|one|ones)\b",
     re.IGNORECASE,
-)
-_EMPTY = frozenset(
-    "what which who whom whose when where why how is are was were do does did can could may must "
-    "should would will shall have has had the a an of in on at to for from by with and or not it "
-    "its they them their this that these those there i we you my our your many much about".split()
 )
 
 
@@ -31,7 +26,7 @@ class EntityCondenser:
         before = next((m.content for m in reversed(history) if m.role == "user"), "")
         if not before or not (_LEANS.search(question) or len(words(question)) <= 3):
             return question
-        known = set(words(question)) | _EMPTY
+        known = set(words(question)) | STOP_WORDS
         carried = [word for word in dict.fromkeys(before.split()) if _bare(word) not in known]
         subject = " ".join(carried).strip(" ?!.,;:")
         return f"{question} ({subject})" if subject else question

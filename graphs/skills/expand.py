@@ -10,18 +10,12 @@ from pydantic import BaseModel, Field
 
 from app.core.ports import Gateway
 from app.core.run import Run
-from app.core.text import words
+from app.core.text import STOP_WORDS, words
 from app.core.types import Passage
 from graphs.context import Query
 
 _FEEDBACK_PASSAGES = 3
 _FEEDBACK_TERMS = 6
-_STOP = frozenset(
-    "what which who whom whose when where why how is are was were do does did can could may must "
-    "should would will shall have has had the a an of in on at to for from by with and or not it "
-    "its they them their this that these those there i we you my our your many much any be been "
-    "all more than each per no if as".split()
-)
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -40,12 +34,12 @@ class RuleExpander:
         run: Run,
     ) -> list[Query]:
         """One query of keywords."""
-        content = [word for word in words(question) if word not in _STOP]
+        content = [word for word in words(question) if word not in STOP_WORDS]
         counts = Counter(
             word
             for passage in passages[:_FEEDBACK_PASSAGES]
             for word in set(words(f"{passage.heading} {passage.text}"))
-            if word not in _STOP and len(word) > 2 and not word.isdigit()
+            if word not in STOP_WORDS and len(word) > 2 and not word.isdigit()
         )
         shared = [w for w, n in counts.most_common() if n > 1 and w not in content]
         query = " ".join(content + shared[:_FEEDBACK_TERMS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from graphs.context import DraftSentence, Evidence, Quote
 
 NO_ANSWER = "NO ANSWER"
 _MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’)\]]*(?:\s*\[\d[\d,\s]*\][.!?。！？]?)*(?=\s)|\n")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’)\]]*(?:\s*\[\d[\d,\s]*\][.!?。！？]?)*(?=\s)|\n")
 
 
 class ExtractiveReader:
@@ -37,7 +37,7 @@ class ExtractiveReader:
 
     async def write(
         self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
-    ) -> AsyncIterator[DraftSentence]:
+    ) -> AsyncGenerator[DraftSentence, None]:
         """The best sentences, best first; none when even the best is too weak."""
         units = _units(evidence)
         if not units:
@@ -67,7 +67,7 @@ class ModelWriter:
 
     async def write(
         self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
-    ) -> AsyncIterator[DraftSentence]:
+    ) -> AsyncGenerator[DraftSentence, None]:
         """Sentences as they are completed. Raises what the gateway raises."""
         passages = [
             {
@@ -82,7 +82,7 @@ class ModelWriter:
             "generate", run, question=question, passages=passages, feedback=feedback
         )
         rest, truncated = "", False
-        async with aclosing(stream) as pieces:  # type: ignore[type-var]
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 rest += piece.text
                 truncated = truncated or piece.truncated

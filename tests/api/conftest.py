@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from openai import AsyncOpenAI
 
 from tests.api.scripted import Scripted
 from tests.api.serving import Serve, address, openai_client, serving
+
+
+@pytest.fixture(autouse=True)
+def logs_as_served() -> Iterator[None]:
+    """Lines of JSON: structlog's default prints tracebacks whose drawing reads files."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -34,7 +35,7 @@ async def test_the_official_client_reads_answer_usage_and_extras(client: AsyncOp
 
 async def test_the_blocking_official_client_works_too(http: httpx.AsyncClient) -> None:
     def ask() -> str | None:
-        with openai.OpenAI(base_url=f"{http.base_url}v1", api_key="none") as client:
+        with openai.OpenAI(base_url=f"{http.base_url}/v1", api_key="none") as client:
             reply = client.chat.completions.create(
                 model="footnote", messages=[{"role": "user", "content": "How many days?"}]
             )
@@ -138,13 +139,15 @@ async def test_a_request_that_cannot_be_kept_is_refused_by_name(
         [{"role": "user", "content": []}],
         [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
         [{"role": "user", "content": "\ud800"}],
+        [{"role": "user", "content": "a\0b"}],
     ],
-    ids=["not the user's", "blank", "no parts", "image", "broken unicode"],
+    ids=["not the user's", "blank", "no parts", "image", "broken unicode", "NUL"],
 )
 async def test_a_last_message_that_is_no_question_is_refused(
     http: httpx.AsyncClient, scripted: Scripted, messages: list[object]
 ) -> None:
-    response = await http.post(CHAT, json={"model": "footnote", "messages": messages})
+    content = json.dumps({"model": "footnote", "messages": messages})
+    response = await http.post(CHAT, content=content, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
     assert response.json()["error"]["message"]
     assert scripted.asked == []

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 import time
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import httpx
 import pytest
 
+from app.api.metrics import MULTIPROCESS
 from app.api.server import create_app
 from app.api.web import WebFiles
 from app.core.settings import Settings
@@ -15,6 +20,7 @@ from app.service import Footnote
 from tests.api.chatting import CHAT, body, events
 from tests.api.scripted import SCRIPT, Scripted
 from tests.api.serving import Serve
+from tests.support.paths import ROOT
 
 
 async def test_alive(http: httpx.AsyncClient) -> None:
@@ -26,16 +32,17 @@ async def test_ready_part_by_part(http: httpx.AsyncClient, scripted: Scripted) -
     scripted.parts = {"index": "ok", "cache": "degraded: Redis is away"}
     response = await http.get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {"ready": True, "parts": scripted.parts}
+    assert response.json() == {"ready": True, "parts": {"index": "ok", "cache": "degraded"}}
 
 
 async def test_not_ready_names_the_part(http: httpx.AsyncClient, scripted: Scripted) -> None:
-    scripted.parts = {"index": "unreachable", "cache": "ok"}
+    scripted.parts = {"index": "no route to private.host", "cache": "ok"}
     response = await http.get("/readyz")
     assert response.status_code == 503
     assert response.headers["retry-after"]
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["parts"] == scripted.parts
+    assert response.json()["parts"] == {"index": "down", "cache": "ok"}
+    assert "private" not in response.text
     assert "index" in response.json()["detail"]
 
 
@@ -91,8 +98,9 @@ async def test_two_apps_in_a_process_count_apart(serve: Serve) -> None:
     first, second = await serve(), await serve()
     async with httpx.AsyncClient() as http:
         await http.post(f"{first}{CHAT}", json=body())
-        assert "answered" in (await http.get(f"{first}/metrics")).text
-        assert "answered" not in (await http.get(f"{second}/metrics")).text
+        line = 'footnote_answers_total{status="answered"}'
+        assert line in (await http.get(f"{first}/metrics")).text
+        assert line not in (await http.get(f"{second}/metrics")).text
 
 
 async def test_the_api_is_described_without_the_internet(http: httpx.AsyncClient) -> None:
@@ -104,6 +112,22 @@ async def test_the_api_is_described_without_the_internet(http: httpx.AsyncClient
     assert "footnote.deadline_ms" in page.text
     assert "http://" not in page.text and "https://" not in page.text
     assert "sha256-" in page.headers["content-security-policy"]
+
+
+async def test_workers_that_share_a_folder_count_together(tmp_path: Path) -> None:
+    program = (
+        "from app.api.metrics import Metrics\n"
+        "metrics = Metrics()\n"
+        "metrics.answers.labels('answered').inc()\n"
+        "print(metrics.exposition().decode())"
+    )
+    environment = {**os.environ, MULTIPROCESS: str(tmp_path), "PYTHONPATH": str(ROOT)}
+    for total in ("1.0", "2.0"):
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        printed, _ = await worker.communicate()
+        assert f'footnote_answers_total{{status="answered"}} {total}' in printed.decode()
 
 
 @pytest.mark.parametrize("path", ["/", "/static/nothing.js", "/v1/models", "/healthz", "/nope"])

@@ -37,6 +37,14 @@ def texts(passages: list[Passage]) -> list[str]:
     return [passage.text for passage in passages]
 
 
+def rounded(passages: list[Passage]) -> list[tuple[object, ...]]:
+    """What can be compared between two reads: a vector may be normalized anew."""
+    return [
+        (p.document_id, p.start, p.text, *(round(score or -1, 5) for _, score in p.scores))
+        for p in passages
+    ]
+
+
 class ChunkStoreContract:
     """Search, the register, replacement, removal."""
 
@@ -200,11 +208,11 @@ class ChunkStoreContract:
     async def test_storing_a_version_twice_changes_nothing(self, store: ChunkStore) -> None:
         version = made("a.md", [LEAVE, LAPTOP])
         await store.replace(*version)
-        before = await store.search(asking("annual leave"), HERE)
+        before = rounded(await store.search(asking("annual leave"), HERE))
 
         await store.replace(*version)
 
-        assert await store.search(asking("annual leave"), HERE) == before
+        assert rounded(await store.search(asking("annual leave"), HERE)) == before
         assert (await store.info()).chunks == 2
         assert len(await store.documents(HERE)) == 1
 
@@ -307,11 +315,11 @@ class ChunkStoreContract:
     ) -> None:
         version = made("a.md", [LEAVE, LAPTOP], tags={"team": "hr"})
         await store.replace(*version)
-        before = await store.search(asking("annual leave"), HERE)
+        before = rounded(await store.search(asking("annual leave"), HERE))
 
         store = await shelf.reopen(store)
 
-        assert await store.search(asking("annual leave"), HERE) == before
+        assert rounded(await store.search(asking("annual leave"), HERE)) == before
         assert await store.document(version.id, HERE) == version.document
         assert dict((await store.info()).fingerprint) == dict(FINGERPRINT)
 
@@ -352,11 +360,11 @@ class ChunkStoreContract:
 
     async def test_optimizing_keeps_what_is_found(self, store: ChunkStore) -> None:
         await store.replace(*made("a.md", [LEAVE, TRAVEL, LAPTOP]))
-        before = await store.search(asking("annual leave"), HERE)
+        before = rounded(await store.search(asking("annual leave"), HERE))
 
         await store.optimize()
 
-        assert await store.search(asking("annual leave"), HERE) == before
+        assert rounded(await store.search(asking("annual leave"), HERE)) == before
 
 
 async def _replace_all(store: ChunkStore, versions: list[Made]) -> None:

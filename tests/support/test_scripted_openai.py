@@ -5,10 +5,14 @@ import asyncio
 import httpx2
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.support.scripted_openai import CutStream, Hang, Malformed, Reply, ScriptedOpenAI, Status
 
-ASK = [{"role": "system", "content": "You rewrite."}, {"role": "user", "content": "Hm?"}]
+ASK: list[ChatCompletionMessageParam] = [
+    {"role": "system", "content": "You rewrite."},
+    {"role": "user", "content": "Hm?"},
+]
 
 
 @pytest.fixture
@@ -19,7 +23,7 @@ async def client(scripted_openai: ScriptedOpenAI) -> openai.AsyncOpenAI:
 
 
 async def _ask(client: openai.AsyncOpenAI) -> str | None:
-    reply = await client.chat.completions.create(model="m", messages=ASK)  # type: ignore[call-overload]
+    reply = await client.chat.completions.create(model="m", messages=ASK)
     return str(reply.choices[0].message.content)
 
 
@@ -44,7 +48,7 @@ async def test_a_stream_arrives_word_by_word_with_usage_last(
 
     stream = await client.chat.completions.create(
         model="m",
-        messages=ASK,  # type: ignore[arg-type]
+        messages=ASK,
         stream=True,
         stream_options={"include_usage": True},
     )
@@ -71,7 +75,7 @@ async def test_a_cut_stream_breaks_the_connection_after_its_pieces(
     scripted_openai: ScriptedOpenAI, client: openai.AsyncOpenAI
 ) -> None:
     scripted_openai.script(CutStream("a b c d e", after_chunks=2))
-    stream = await client.chat.completions.create(model="m", messages=ASK, stream=True)  # type: ignore[call-overload]
+    stream = await client.chat.completions.create(model="m", messages=ASK, stream=True)
     seen = ""
 
     with pytest.raises((openai.APIError, httpx2.HTTPError)):
@@ -89,7 +93,7 @@ async def test_a_client_that_leaves_a_hanging_reply_is_noticed(
     with pytest.raises(openai.APITimeoutError):
         await client.with_options(timeout=0.1).chat.completions.create(
             model="m",
-            messages=ASK,  # type: ignore[arg-type]
+            messages=ASK,
         )
     for _ in range(100):
         if scripted_openai.requests[0].cancelled:

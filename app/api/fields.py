@@ -1,0 +1,19 @@
+"""Types of what a request may carry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+
+def _storable(text: str) -> str:
+    """JSON can spell characters that no UTF-8 text holds and that databases refuse."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds a NUL character or half of a surrogate pair")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Filters = dict[Text, Text | list[Text]]

@@ -1,0 +1,77 @@
+"""Each side of a comparison runs in a process of its own: no shared memory, no shared caches.
+
+    python -m eval.bench.child MODULE '{"argument": value}'
+
+imports `eval.bench.MODULE`, calls its `measure` and prints what it returns as JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[2]
+_OTHERS = ("FOOTNOTE_", "OPENAI_", "LANGFUSE_", "LANGSMITH_", "LANGCHAIN_", "QDRANT_")
+
+
+class BenchError(Exception):
+    """A side did not come to its end."""
+
+
+class Unavailable(Exception):
+    """What a side needs is not installed."""
+
+
+def measure(module: str, **arguments: Any) -> dict[str, Any]:
+    """Run one side; what it returns, and its `peak_mb`.
+
+    Raises:
+        Unavailable: What the side needs is not installed.
+        BenchError: It failed; its traceback is on stderr.
+    """
+    command = [sys.executable, "-m", "eval.bench.child", module, json.dumps(arguments)]
+    with tempfile.TemporaryDirectory() as folder:  # no footnote.toml, no .env
+        done = subprocess.run(  # noqa: S603 - our own module
+            command, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment(), check=False
+        )
+    if done.returncode:
+        raise BenchError(f"{module} failed with status {done.returncode}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if "unavailable" in found:
+        raise Unavailable(found["unavailable"])
+    return found
+
+
+def say(text: str) -> None:
+    """A line of progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _environment() -> dict[str, str]:
+    """Without settings of the user's shell, which would change what is measured."""
+    kept = {name: v for name, v in os.environ.items() if not name.upper().startswith(_OTHERS)}
+    path = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return kept | {"PYTHONPATH": os.pathsep.join(path), "HF_HUB_OFFLINE": "1"}
+
+
+def _main(module: str, arguments: str) -> None:
+    side = importlib.import_module(f"eval.bench.{module}")
+    try:
+        found = side.measure(**json.loads(arguments))
+    except Unavailable as missing:
+        found = {"unavailable": str(missing)}
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found["peak_mb"] = peak / (1e6 if sys.platform == "darwin" else 1e3)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,38 @@
+"""Does the reranker do its work: is evidence scored, and does the score tell it apart?
+
+The graph grades evidence by the reranker's score alone. Without one, every passage is
+good enough, which no metric of the final order need show: these two do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eval.metrics.score import Asked, Measure, Measures, Outcome, Score
+
+
+def measure(asked: Asked) -> Measures:
+    """1 when the best passage carries a reranker's score."""
+    if not asked.passages:
+        return {}
+    return {"reranked": Measure(float(asked.passages[0].scores.rerank is not None))}
+
+
+def whole(outcome: Outcome) -> dict[str, Score]:
+    """Area under the ROC curve of the best passage's score: answerable or not."""
+    sides: dict[bool, list[float]] = {True: [], False: []}
+    for asked in outcome.asked:
+        scores = [p.scores.rerank for p in asked.passages if p.scores.rerank is not None]
+        if scores:
+            sides[asked.question.answerable].append(max(scores))
+    pairs = len(sides[True]) * len(sides[False])
+    if not pairs:
+        why = "no pair of an answerable and an unanswerable question has reranked passages"
+        return {"evidence_auc": Score(value=None, count=0, note=why)}
+    return {"evidence_auc": Score(value=auc(sides[True], sides[False]), count=pairs)}
+
+
+def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """Probability that a positive scores higher than a negative; a tie is half."""
+    won = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
+    return won / (len(positive) * len(negative))

@@ -1,0 +1,1 @@
+"""Recipes that make the models under `app/models/`, each reproducible by one command."""

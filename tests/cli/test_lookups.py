@@ -1,0 +1,69 @@
+"""`footnote search`, `documents` and `prompts`."""
+
+from __future__ import annotations
+
+from app.core.types import Scope
+from tests.cli.conftest import Run
+from tests.cli.fake import DOCUMENT, PASSAGE, FakeFootnote
+
+
+def test_search_passes_its_options_on(run: Run, fake: FakeFootnote) -> None:
+    filters = ("--filter", "team=hr", "--filter", "team=legal", "--filter", "title=A=B")
+    run("search", "leave", "-k", "3", "--tenant", "acme", *filters)
+    scope = Scope("acme", {"team": ["hr", "legal"], "title": ["A=B"]})
+    assert fake.searched == [("leave", scope, 3)]
+
+
+def test_search_shows_a_table_and_stages_on_request(run: Run) -> None:
+    short, long = run("search", "leave").out, run("search", "leave", "--explain").out
+    for shown in ("0.875", "Handbook [bold]", "Annual leave", "28 days"):
+        assert shown in short
+    assert "bm25" not in short
+    for shown in ("dense", "bm25", "2.000", "0.030", "–"):
+        assert shown in long
+
+
+def test_search_json_is_the_contract_s_shape(run: Run) -> None:
+    assert run("search", "leave", "--json").document == {
+        "passages": [PASSAGE.model_dump(mode="json")]
+    }
+
+
+def test_finding_nothing_is_not_a_failure(run: Run, fake: FakeFootnote) -> None:
+    fake.passages = []
+    outcome = run("search", "leave")
+    assert (outcome.status, outcome.out) == (0, "")
+    assert run("search", "leave", "--json").document == {"passages": []}
+
+
+def test_documents_list_show_and_delete(run: Run, fake: FakeFootnote) -> None:
+    listed = run("documents", "list", "--tenant", "acme")
+    assert "d-1" in listed.out and "docs/leave.md" in listed.out
+    assert "team=hr" in run("documents", "show", "d-1").out
+    assert run("documents", "delete", "d-1").out == "deleted d-1\n"
+    assert fake.store.deleted == ["d-1"]
+    assert fake.store.scopes[0] == Scope("acme")
+
+
+def test_documents_as_json(run: Run) -> None:
+    document = DOCUMENT.model_dump(mode="json")
+    assert run("documents", "list", "--json").document == [document]
+    assert run("documents", "show", "d-1", "--json").document == document
+    assert run("documents", "delete", "d-1", "--json").document == {
+        "document_id": "d-1",
+        "deleted": True,
+    }
+
+
+def test_a_document_that_is_not_there_is_status_1(run: Run) -> None:
+    for command in ("show", "delete"):
+        outcome = run("documents", command, "d-9", "--json")
+        assert (outcome.status, outcome.out) == (1, "")
+        assert outcome.error == "there is no document d-9; list them"
+
+
+def test_prompts_are_listed_shown_and_checked(run: Run) -> None:
+    assert "generate" in run("prompts", "list").out
+    shown = run("prompts", "show", "generate").out
+    assert "--- system" in shown and "passages:" in shown
+    assert "all valid" in run("prompts", "check").out

@@ -1,0 +1,45 @@
+"""What every RateLimiter must do. A subclass gives the fixture `limiter`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.core.ports import RateLimiter
+
+RATE = "3/second"
+
+
+class RateLimiterContract:
+    """Three a second for each client."""
+
+    @pytest.fixture
+    async def limiter(self) -> RateLimiter:
+        raise NotImplementedError
+
+    async def test_a_client_gets_its_rate_and_then_the_time_to_wait(
+        self, limiter: RateLimiter
+    ) -> None:
+        waits = [await limiter.hit("client") for _ in range(5)]
+
+        assert waits[:3] == [0, 0, 0]
+        assert all(0 < wait <= 1 for wait in waits[3:])
+
+    async def test_after_the_wait_it_is_let_in_again(self, limiter: RateLimiter) -> None:
+        for _ in range(3):
+            await limiter.hit("client")
+        await asyncio.sleep(await limiter.hit("client") + 0.05)
+
+        assert await limiter.hit("client") == 0
+
+    async def test_a_busy_client_does_not_lock_out_another(self, limiter: RateLimiter) -> None:
+        for _ in range(5):
+            await limiter.hit("busy/1")
+
+        assert await limiter.hit("busy") == 0
+
+    async def test_a_burst_at_once_gets_no_more_than_the_rate(self, limiter: RateLimiter) -> None:
+        waits = await asyncio.gather(*(limiter.hit("client") for _ in range(20)))
+
+        assert sum(wait == 0 for wait in waits) == 3

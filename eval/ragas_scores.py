@@ -15,7 +15,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from eval.ragas_wire import COSINES, OF_CLAIMS, Job, Result, Sample, Verdict
+from eval.ragas_wire import (
+    COSINES,
+    OF_CLAIMS,
+    Job,
+    JudgedMetric,
+    PlainMetric,
+    Result,
+    Sample,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from eval.ragas_metrics import Scorer
@@ -40,7 +49,8 @@ async def score(job: Job) -> Result:
     limit = asyncio.Semaphore(job.judge.concurrency if job.judge else 1)
     scores: dict[str, dict[str, Verdict]] = {}
     skipped: dict[str, str] = {}
-    for name in (*job.plain, *job.judged):
+    names: list[PlainMetric | JudgedMetric] = [*job.plain, *job.judged]
+    for name in names:
         try:
             scorer = workshop.scorer(name)
         except ImportError as error:

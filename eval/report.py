@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,7 +15,7 @@ from eval.metadata import Metadata
 from eval.metrics import measure, whole
 from eval.metrics.retrieval import ranking
 from eval.metrics.score import Asked, Measure, Measures, Score, aggregate
-from eval.ragas_process import RagasScores
+from eval.ragas_process import PREFIX, RagasScores
 from eval.runner import Ran
 from eval.suite import Suite
 
@@ -69,11 +70,9 @@ class Report(Part):
 def make_report(suite: Suite, ran: Ran, ragas: RagasScores, metadata: Metadata) -> Report:
     """Compute everything from what came out of a run."""
     rows = [_row(asked, suite, ragas) for asked in ran.outcome.asked]
-    scores = {
-        **aggregate(row.measures for row in rows),
-        **whole(ran.outcome, suite.metrics),
-        **ragas.absent,
-    }
+    means = aggregate(row.measures for row in rows)
+    scores = {**means, **whole(ran.outcome, suite.metrics), **ragas.absent}
+    scores = dict(sorted(scores.items(), key=lambda item: item[0].startswith(PREFIX)))
     return Report(
         suite=suite.name,
         metadata=metadata,
@@ -81,7 +80,7 @@ def make_report(suite: Suite, ran: Ran, ragas: RagasScores, metadata: Metadata) 
         by_kind=_by_kind(rows),
         gates=judge_all(suite.gates, scores),
         notes=ragas.notes,
-        failures=list(ran.outcome.failures),
+        failures=[replace(f, source=PurePath(f.source).name) for f in ran.outcome.failures],
         rows=rows,
     )
 
@@ -115,11 +114,22 @@ def _row(asked: Asked, suite: Suite, ragas: RagasScores) -> Row:
         expected=question.expected,
         documents=question.documents,
         found=ranking(asked.passages),
-        answer=asked.answer,
+        answer=_portable(asked.answer),
         wall_ms=round(asked.wall_ms, 3),
         error=asked.error,
         measures={**measures, **ragas.measures.get(question.id, {})},
     )
+
+
+def _portable(answer: Answer | None) -> Answer | None:
+    """File names only: where documents lie is the machine's business."""
+    if answer is None:
+        return None
+    citations = [
+        citation.model_copy(update={"source": PurePath(citation.source).name})
+        for citation in answer.citations
+    ]
+    return answer.model_copy(update={"citations": citations})
 
 
 def _by_kind(rows: Sequence[Row]) -> dict[str, dict[str, Score]]:

@@ -55,7 +55,8 @@ class Chunker:
 
     def cut(self, document: ParsedDocument) -> list[Chunk]:
         """Chunks of a document, in order, tiling its text."""
-        pieces = self._merge(document, list(_sections(document.text, document.pages)))
+        sections = list(_sections(document.text, document.pages))
+        pieces = self._merge(document, sections, self._chunk_tokens)
         spans = [part for piece in pieces for part in self._split(document, piece)]
         return [
             Chunk(
@@ -73,14 +74,17 @@ class Chunker:
         """What the encoders read: title and headings in front, never more than fits."""
         return f"{_prefix(title, chunk.heading)}\n{chunk.text.strip()}"
 
-    def _merge(self, document: ParsedDocument, pieces: Sequence[_Piece]) -> list[_Piece]:
+    def _merge(
+        self, document: ParsedDocument, pieces: Sequence[_Piece], capacity: int
+    ) -> list[_Piece]:
+        """Pieces, with small ones joined to their neighbour on the same page."""
         sizes = self._count([document.text[p.start : p.end] for p in pieces])
         merged: list[_Piece] = []
         held = 0  # tokens of merged[-1]
         for piece, size in zip(pieces, sizes, strict=True):
             last = merged[-1] if merged else None
             small = min(held, size) < self._min_tokens
-            if last and last.page == piece.page and small and held + size <= self._chunk_tokens:
+            if last and last.page == piece.page and small and held + size <= capacity:
                 merged[-1] = _join(document.text, last, piece)
                 held += size
             else:
@@ -97,8 +101,8 @@ class Chunker:
             return
         parts = self._splitter(capacity).chunk_indices(text)
         starts = [piece.start, *(piece.start + at for at, _ in parts[1:]), piece.end]
-        for start, end in pairwise(starts):
-            yield replace(piece, start=start, end=end)
+        cut = [replace(piece, start=start, end=end) for start, end in pairwise(starts)]
+        yield from self._merge(document, cut, capacity)
 
     def _splitter(self, capacity: int) -> Any:
         from semantic_text_splitter import MarkdownSplitter

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import PermanentError
 from app.core.types import Page, ParsedDocument
+from ingestion import mail
 from ingestion.structure import to_markdown
 
 VERSION = "kreuzberg-4.10/1"
@@ -17,6 +18,7 @@ VERSION = "kreuzberg-4.10/1"
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _ESCAPE = re.compile(r"\\([^\w\s|\\])")
 _HEADING = re.compile(r"^#{1,3}\s+(\S.*?)\s*#*$", re.MULTILINE)
+_TITLE_CHARS = 200
 _MARK = "\ue000{page_num}\ue001"  # private characters: no document means them
 _MARKED = re.compile(r"\s*\ue000(\d+)\ue001\s*")
 
@@ -39,20 +41,40 @@ def parse(path: Path, *, max_bytes: int) -> ParsedDocument:
         raise PermanentError(
             f"the file has {size / 1e6:.0f} MB", hint="raise ingestion.max_file_mb, or split it"
         )
-    result = _extract(path)
-    text, pages = _canonical(result)
+    title, text, pages, mime_type = _read_mail(path) if _is_mail(path) else _read(path)
     if not text.strip():
         raise PermanentError("no text was found in it", hint="if it is a scan, it needs OCR first")
-    return ParsedDocument(
-        source=str(path),
-        title=_title(result.metadata, text, path),
-        text=text,
-        pages=pages,
-        mime_type=result.mime_type,
-    )
+    return ParsedDocument(str(path), title or _title(text, path), text, pages, mime_type)
 
 
-def _extract(path: Path) -> Any:
+Read = tuple[str, str, Sequence[Page], str]
+"""Stated title (may be empty), canonical text, pages, MIME type."""
+
+
+def _read(path: Path) -> Read:
+    result = _extract(lambda k, config: k.extract_file_sync(str(path), config=config))
+    text, pages = _canonical(result)
+    stated = result.metadata.get("title") or result.metadata.get("subject") or ""
+    return _one_line(str(stated)), text, pages, result.mime_type
+
+
+def _is_mail(path: Path) -> bool:
+    return path.suffix.lower() == ".eml"
+
+
+def _read_mail(path: Path) -> Read:
+    def html_to_markdown(html: bytes) -> str:
+        result = _extract(lambda k, config: k.extract_bytes_sync(html, "text/html", config=config))
+        return _canonical(result)[0]
+
+    try:
+        subject, text = mail.to_markdown(path.read_bytes(), html_to_markdown)
+    except (LookupError, ValueError) as error:  # an unknown charset, a header beyond repair
+        raise _explain(str(error)) from error
+    return _one_line(subject), text, (), "message/rfc822"
+
+
+def _extract(call: Callable[[Any, Any], Any]) -> Any:
     import kreuzberg as k
 
     config = k.ExtractionConfig(
@@ -63,7 +85,7 @@ def _extract(path: Path) -> Any:
         pages=k.PageConfig(extract_pages=True, insert_page_markers=True, marker_format=_MARK),
     )
     try:
-        return k.extract_file_sync(str(path), config=config)
+        return call(k, config)
     except k.MissingDependencyError as error:
         raise PermanentError("reading it needs OCR, which is not installed") from error
     except k.KreuzbergError as error:
@@ -108,8 +130,10 @@ def _take_out_marks(text: str) -> tuple[str, list[Page]]:
     return clean, [page for page in pages if page.end > page.start]
 
 
-def _title(metadata: Mapping[str, Any], text: str, path: Path) -> str:
-    stated = metadata.get("title") or metadata.get("subject")
+def _title(text: str, path: Path) -> str:
     heading = _HEADING.search(text)
-    title = str(stated or (heading and heading.group(1)) or path.stem)
-    return " ".join(title.strip("#*_ ").split())[:200]
+    return (heading and _one_line(heading.group(1))) or path.stem
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.strip("#*_ ").split())[:_TITLE_CHARS]

@@ -1,56 +1,146 @@
 """A document tree with pages, as kreuzberg gives it for PDFs, to canonical Markdown.
 
 Its Markdown and its pages are two different strings; the tree knows both, so the
-canonical text and the place of every page come from the tree.
+canonical text and the place of every page come from the tree. Its headings are guessed
+by font size and often wrong, and it cuts paragraphs at columns and pages; what the words
+themselves say about that is mended here.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app.core.types import Page
 
 Node = Mapping[str, Any]
 
+_NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,3})\.?\s+[A-Z\u00c0-\u00de]\S*(?:\s+\S+){0,6}$")
+_BULLET = re.compile(r"^[·•▪◦‣–—-]\s+")
+_ENDED = re.compile(r"[.!?:;。！？…][\"'”’)\]]*$")
+_DIGITS = re.compile(r"\d+")
+_HEADING_WORDS = 12
+_RUNNING_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    page: int
+    text: str
+    prose: bool
+    """Whether the next block may go on with its last sentence."""
+
 
 def to_markdown(nodes: Sequence[Node]) -> tuple[str, list[Page]]:
-    """Canonical Markdown and the pages of a tree's nodes, in reading order."""
+    """Canonical Markdown and the pages of a tree's nodes, in reading order.
+
+    The pages tile the text. Lines that run along the top or bottom of most pages are
+    left out.
+    """
     text = ""
-    pages: list[Page] = []
-    for page, block in _blocks(nodes):
-        if not pages or page > pages[-1].number:
-            if pages:
-                pages[-1] = Page(pages[-1].number, pages[-1].start, len(text))
-            pages.append(Page(page, len(text), len(text)))
-        text += block.strip() + "\n\n"
-    if pages:
-        pages[-1] = Page(pages[-1].number, pages[-1].start, len(text))
-    return text, pages
+    starts: list[tuple[int, int]] = []
+    for block in _joined(_blocks(nodes)):
+        if not starts or block.page > starts[-1][0]:
+            starts.append((block.page, len(text)))
+        text += block.text + "\n\n"
+    ends = [start for _, start in starts[1:]] + [len(text)]
+    return text, [Page(n, start, end) for (n, start), end in zip(starts, ends, strict=True)]
 
 
-def _blocks(nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:
+def _blocks(nodes: Sequence[Node]) -> Iterator[_Block]:
+    running = _running_lines(nodes)
     page = 1
     for node in nodes:
         page = max(page, int(node.get("page") or page))
-        block = _render(node["content"])
-        if block.strip():
-            yield page, block
+        content = node["content"]
+        kind = content["node_type"]
+        if kind in ("group", "page_break", "image"):
+            continue  # groups repeat the heading that follows them
+        if kind == "table":
+            yield _Block(page, _table(content["grid"]), prose=False)
+        elif kind == "code":
+            yield _Block(page, f"```\n{content['text']}\n```", prose=False)
+        else:
+            lines = [line.strip() for line in str(content.get("text") or "").splitlines()]
+            kept = [line for line in lines if line and _masked(line) not in running]
+            yield from _prose(page, kept, kind, int(content.get("level") or 2))
 
 
-def _render(content: Node) -> str:
-    kind = content["node_type"]
-    if kind == "heading":
-        return "#" * int(content["level"]) + " " + " ".join(content["text"].split())
-    if kind == "list_item":
-        text = content["text"].strip()
-        return text if text[:1] in "-*+•" else f"- {text}"
-    if kind == "code":
-        return f"```\n{content['text']}\n```"
-    if kind == "table":
-        return _table(content["grid"])
-    # Groups repeat the heading that follows them; images and breaks carry no text.
-    return "" if kind in ("group", "page_break", "image") else str(content.get("text") or "")
+def _prose(page: int, lines: Sequence[str], kind: str, level: int) -> Iterator[_Block]:
+    """Paragraphs, list items and headings in the lines of one node."""
+    if kind == "heading" and _may_head(" ".join(lines)):
+        yield _Block(page, "#" * level + " " + " ".join(lines), prose=False)
+        return
+    held: list[str] = []
+    for line in lines:
+        numbered = _NUMBERED.match(line)
+        if numbered and _may_head(line):
+            if held:
+                yield _Block(page, "\n".join(held), prose=True)
+            yield _Block(page, "#" * (numbered[1].count(".") + 2) + " " + line, prose=False)
+            held = []
+        elif _BULLET.match(line):
+            if held:
+                yield _Block(page, "\n".join(held), prose=True)
+            held = [_BULLET.sub("- ", line)]
+        else:
+            held.append(f"- {line}" if kind == "list_item" and not held else line)
+    if held:
+        yield _Block(page, "\n".join(held), prose=True)
+
+
+def _joined(blocks: Iterator[_Block]) -> Iterator[_Block]:
+    """Blocks, with a paragraph that was cut in mid-sentence made whole again."""
+    last: _Block | None = None
+    for block in blocks:
+        if not block.text.strip():
+            continue
+        cut = (
+            last is not None
+            and last.prose
+            and block.prose
+            and last.page == block.page
+            and block.text[0].islower()
+            and not _ENDED.search(last.text)
+        )
+        if last and cut:
+            last = _Block(last.page, f"{last.text}\n{block.text}", prose=True)
+            continue
+        if last:
+            yield last
+        last = block
+    if last:
+        yield last
+
+
+def _may_head(text: str) -> bool:
+    words = text.split()
+    return (
+        bool(words)
+        and len(words) <= _HEADING_WORDS
+        and not text[0].islower()
+        and not text.endswith((".", ",", ";"))
+    )
+
+
+def _running_lines(nodes: Sequence[Node]) -> frozenset[str]:
+    """Short lines that stand on at least half of two or more pages, but for numbers."""
+    seen: set[tuple[int, str]] = set()
+    page = 1
+    for node in nodes:
+        page = max(page, int(node.get("page") or page))
+        for line in str(node["content"].get("text") or "").splitlines():
+            if 0 < len(line.strip()) <= _RUNNING_CHARS:
+                seen.add((page, _masked(line.strip())))
+    pages = Counter(line for _, line in seen)
+    return frozenset(line for line, n in pages.items() if n >= 2 and 2 * n >= page)
+
+
+def _masked(line: str) -> str:
+    return _DIGITS.sub("#", line)
 
 
 def _table(grid: Node) -> str:

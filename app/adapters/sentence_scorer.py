@@ -1,7 +1,7 @@
 """Relevance of sentences and passages from the dense encoder: no model of its own.
 
-A sentence is compared with the question by the cosine of their embeddings, alone and
-together with the headings it stands under, and by the words they share. A small
+A sentence, with the headings it stands under, is compared with the question by the
+cosine of their embeddings and by the words they share. A small
 logistic model, fitted on public data by `eval/training/fit_scorer.py`, turns that into
 a probability. It is a bi-encoder, not a cross-encoder, and called what it is.
 """
@@ -9,7 +9,6 @@ a probability. It is a bi-encoder, not a cross-encoder, and called what it is.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,8 @@ from app.core.text import STOP_WORDS, sentence_spans, words
 from app.core.types import Vectors
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "sentence_scorer.json"
-FEATURES = ("cosine", "context_cosine", "coverage", "context_coverage", "wants_number", "number")
+FEATURES = ("cosine", "coverage", "context_coverage")
 _CACHED_SENTENCES = 20_000  # 30 MB of vectors
-_NUMBER = re.compile(r"\d")
-_WANTS_NUMBER = re.compile(
-    r"\b(how (many|much|long|often|old|far|large|big|high|fast)|when|what (time|year|date|day)|"
-    r"which (year|date|day)|until when|by when)\b",
-    re.IGNORECASE,
-)
 
 
 class SentenceScorer:
@@ -90,25 +83,14 @@ class SentenceScorer:
     ) -> NDArray[np.float64]:
         """One row of FEATURES for each sentence."""
         placed = [f"{c}\n{s}" for c, s in zip(contexts, sentences, strict=True)]
-        vectors = await self._vectors([question, *sentences, *placed])
-        count = len(sentences)
-        alone, together = vectors[1 : count + 1] @ vectors[0], vectors[count + 1 :] @ vectors[0]
+        vectors = await self._vectors([question, *placed])
         wanted = self._stems(question)
-        wants_number = bool(_WANTS_NUMBER.search(question))
-        rows = np.empty((count, len(FEATURES)))
-        context_stems = {context: self._stems(context) for context in set(contexts)}
-        for i, (sentence, context) in enumerate(zip(sentences, contexts, strict=True)):
-            stems = self._stems(sentence)
-            has_number = bool(_NUMBER.search(sentence))
-            rows[i] = (
-                alone[i],
-                together[i],
-                _share(wanted, stems),
-                _share(wanted, stems | context_stems[context]),
-                wants_number and has_number,
-                has_number,
-            )
-        return rows
+        around = {context: self._stems(context) for context in set(contexts)}
+        shares = [
+            (_share(wanted, stems), _share(wanted, stems | around[context]))
+            for stems, context in zip(map(self._stems, sentences), contexts, strict=True)
+        ]
+        return np.column_stack([vectors[1:] @ vectors[0], np.reshape(shares, (-1, 2))])
 
     async def _vectors(self, texts: Sequence[str]) -> Vectors:
         new = list(dict.fromkeys(text for text in texts if text not in self._seen))

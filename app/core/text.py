@@ -22,10 +22,11 @@ STOP_WORDS = frozenset(
 )
 """English words that say nothing of a question's subject."""
 
+_RAGGED = 15  # characters by which a wrapped line may be shorter than its neighbours
 _BLANK = re.compile(r"^\s*$")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}(\s|$)")
 _RULE = re.compile(r"^\s*(?:[-*_=]\s*){3,}$")
-_RULER = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$")
+_RULER = re.compile(r"^(?=[^-]*-)(?=[^|]*\|)[\s:|-]+$")  # linear also for endless lines
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _MARKER = re.compile(r"^\s*(?:>\s*)*(?:[-*+•]\s+|\d{1,3}[.)]\s+)?")
 _COMMENT = re.compile(r"^\s*<!--.*-->\s*$")
@@ -109,6 +110,25 @@ def _blocks(text: str) -> Iterator[Span]:
         yield paragraph
 
 
+def _parted(paragraph: str) -> Iterator[str]:
+    """A paragraph, cut where its line breaks are meant.
+
+    A break is the wrapping of a long line, unless the next word would have had room.
+    """
+    lines = paragraph.splitlines(keepends=True)
+    width = max((len(line.strip()) for line in lines), default=0) - _RAGGED
+    part = ""
+    for line in lines:
+        first = line.split(maxsplit=1)
+        last = part.splitlines()[-1].strip() if part else ""
+        if part and first and len(last) + 1 + len(first[0]) <= width:
+            yield part
+            part = ""
+        part += line
+    if part:
+        yield part
+
+
 def _sentences(text: str, block: Span) -> Iterator[Span]:
     from sentencex import get_sentence_boundaries
 
@@ -118,7 +138,13 @@ def _sentences(text: str, block: Span) -> Iterator[Span]:
     if content.lstrip().startswith("|"):
         pieces = [content[skip:]]
     else:
-        pieces = [piece["text"] for piece in get_sentence_boundaries("en", content[skip:])]
+        # A lone surrogate, which JSON lets through, is no text to the library: read it as "?".
+        readable = content[skip:].encode("utf-8", "replace").decode()
+        pieces = [
+            piece["text"]
+            for part in _parted(readable)
+            for piece in get_sentence_boundaries("en", part)
+        ]
     # Offsets are counted here from the pieces, which tile the block: the library's own
     # are in bytes for some scripts.
     position = block.start + skip

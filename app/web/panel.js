@@ -45,8 +45,9 @@ function cover(covered) {
 
 /** Where a passage stands: page, heading (without the title it may begin with) and source. */
 export function place({ title, page, heading = "", source }) {
-  const below = `${heading} > `.replace(`${title} > `, "").replace(/ > $/, "");
-  return [page == null ? "" : `Page ${page}`, below, source].filter(Boolean).join(" · ");
+  const path = `${heading} > `;
+  const below = path.startsWith(`${title} > `) ? path.slice(title.length + 3) : path;
+  return [page == null ? "" : `Page ${page}`, below.slice(0, -3), source].filter(Boolean).join(" · ");
 }
 
 function show(text, citation) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.types import Status
 from eval.metrics.score import Asked, Measure, Measures, share
 
 
@@ -9,8 +10,9 @@ def measure(asked: Asked) -> Measures:
     """How many citations quote exactly, and how many sentences carry one.
 
     `citation_exactness` looks at every citation, also those of an abstention. An answer
-    without citations has nothing that could be inexact, so the other two look at every
+    without citations has nothing that could be inexact, so the next two look at every
     answer that was given: one without sentences counts as one sentence without proof.
+    `verified_answers` is the share of those whose checks could all run.
     """
     found: dict[str, Measure] = {}
     answer, given = asked.answer, asked.given
@@ -23,4 +25,5 @@ def measure(asked: Asked) -> Measures:
         cited = sum(bool(marks.intersection(s.citations)) for s in given.sentences)
         found["cited_sentences"] = share(cited, max(len(given.sentences), 1))
         found["cited_answers"] = Measure(float(bool(given.citations)))
+        found["verified_answers"] = Measure(float(given.status is Status.ANSWERED))
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import json
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -65,6 +66,8 @@ class Footnote:
     tracer: Callable[[], Sequence[Any]] = list
     parts: Mapping[str, str] = field(default_factory=dict)
     """What each part is, for `doctor` and `/readyz`: part → description."""
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """One question of a conversation at a time: two would overwrite each other's turn."""
 
     @property
     def store(self) -> ChunkStore:
@@ -184,8 +187,10 @@ class Footnote:
             scope=request.scope,
             conversation_id=conversation,
             history=request.history,
+            held=AsyncExitStack(),
         )
         config = _thread(request.scope.tenant, conversation)
+        thread = config["configurable"]["thread_id"]
         last: Done | None = None
         stream = self.graph.astream(
             {"question": request.question},
@@ -194,20 +199,29 @@ class Footnote:
             stream_mode="custom",
             durability="exit",
         )
-        async with aclosing(stream) as events:  # type: ignore[type-var]
+        turn = self.turns.setdefault(thread, asyncio.Lock())
+        async with turn, context.held, aclosing(stream) as events:  # type: ignore[type-var]
             async for event in events:
                 if isinstance(event, Done):
                     last = event
                 elif isinstance(event, (Step, Delta)):
                     yield event
-        # The checkpoint of the turn holds the whole conversation: earlier ones may go.
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(self.memory.prune(config["configurable"]["thread_id"]))
         if last is None:
             raise AssertionError("the graph ended without an answer")
+        await self._prune(thread)
         yield last
+
+    async def _prune(self, thread: str) -> None:
+        """The checkpoint of a turn holds the whole conversation: earlier ones may go.
+
+        A failure costs some space until the next turn, and not the answer.
+        """
+        try:
+            await self.memory.prune(thread)
+        except Exception:
+            log.warning("conversation.prune_failed", exc_info=True)
 
 
 def _thread(tenant: str, conversation_id: str) -> RunnableConfig:
     """A conversation belongs to its tenant: another one's id leads to another thread."""
-    return {"configurable": {"thread_id": f"{tenant}\n{conversation_id}"}}
+    return {"configurable": {"thread_id": json.dumps([tenant, conversation_id])}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -53,12 +54,12 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         TransientError: A server that was set does not answer.
     """
     async with AsyncExitStack() as stack:
-        dense = await _closing(stack, _dense(settings))
+        dense = await _closing(stack, await asyncio.to_thread(_dense, settings))
         sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
         chunker = _chunker(settings, dense)
         store = await _closing(stack, await _store(settings, dense, sparse, chunker))
-        scorer = SentenceScorer(dense)
-        reranker = _reranker(settings, scorer)
+        scorer = await asyncio.to_thread(SentenceScorer.load, dense)
+        reranker = await asyncio.to_thread(_reranker, settings, scorer)
         if reranker:
             stack.push_async_callback(reranker.close)
         memory: Memory = await stack.enter_async_context(_memory(settings))
@@ -66,7 +67,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         if cache:
             stack.push_async_callback(cache.close)
         limiter = await _closing(stack, _limiter(settings))
-        model = _model(settings)
+        model = await asyncio.to_thread(_model, settings)
         if model:
             stack.push_async_callback(model.gateway.close)
         yield Footnote(
@@ -161,7 +162,9 @@ async def _store(
         return await EdgeStore.open(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
     from app.adapters.qdrant_server import QdrantStore, connect
 
-    client = connect(wanted.url, _reveal(wanted.api_key), timeout_s=wanted.timeout_s)
+    client = connect(
+        wanted.url.get_secret_value(), _reveal(wanted.api_key), timeout_s=wanted.timeout_s
+    )
     return await QdrantStore.open(
         client, wanted.collection, dimensions=dense.dimensions, fingerprint=fingerprint
     )
@@ -240,7 +243,7 @@ def _skills(
 ) -> Skills:
     answer = settings.answer
     compressor = SentenceCompressor(scorer, dense.count_tokens)
-    reader = ExtractiveReader(scorer, threshold=answer.relevant, most=answer.max_sentences)
+    reader = ExtractiveReader(scorer, threshold=answer.answerable, most=answer.max_sentences)
     local = LocalVerifier(scorer, threshold=answer.supported)
     if gateway is None:
         return Skills(EntityCondenser(), RuleExpander(), compressor, reader, local, reader)

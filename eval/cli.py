@@ -88,7 +88,11 @@ def run_suite(
         changes: Settings to try: section → key → value.
         open_service: Makes the service under test, in place of the real one.
     """
-    from app.wiring import open_footnote
+    from app.cli.logs import set_up_logs
+    from app.core.settings import load_settings
+
+    set_up_logs(load_settings().log)
+    from app.wiring import open_footnote  # heavy: only once the settings are known to be good
     from eval.evaluate import evaluate, make_folder, make_plan, write
     from eval.report import read_report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -167,6 +168,8 @@ class Context:
     history: Sequence[Message] | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     """What, besides question and documents, an answer depends on: models and prompts."""
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What a node opens for a later one; closed when the run ends, however it ends."""
 
 
 def context_of(passage: Passage) -> str:

@@ -57,29 +57,32 @@ def build_graph() -> Graph:
     return graph
 
 
-def after_recall(state: State) -> Literal["finish", "condense"]:
+# Routers are coroutines: LangGraph sends a plain function to a thread pool, each time.
+
+
+async def after_recall(state: State) -> Literal["finish", "condense"]:
     """A remembered answer is done."""
     return "finish" if state.get("answer") else "condense"
 
 
-def after_plan(state: State) -> Literal["direct"] | list[Send]:
+async def after_plan(state: State) -> Literal["direct"] | list[Send]:
     """Search, unless nothing has to be looked up."""
     return fan_out(state) if state["route"] == "retrieve" else "direct"
 
 
-def after_grade(state: State) -> Literal["compress", "expand", "abstain"]:
+async def after_grade(state: State) -> Literal["compress", "expand", "abstain"]:
     """Thin evidence buys other searches; without any passage there is nothing to read."""
     if state["grade"] == "none":
         return "abstain"
     return "expand" if state["grade"] == "thin" else "compress"
 
 
-def after_expand(state: State) -> Literal["compress"] | list[Send]:
+async def after_expand(state: State) -> Literal["compress"] | list[Send]:
     """Search for what is new; when nothing is, make do with what there is."""
     return fan_out(state) if state["queries"] else "compress"
 
 
-def after_verify(
+async def after_verify(
     state: State, runtime: Runtime[Context]
 ) -> Literal["finish", "generate", "abstain"]:
     """What stands is shown; a draft of which nothing stands is written anew, with reasons."""

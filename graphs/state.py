@@ -7,7 +7,7 @@ run: its channels are untracked and never written anywhere.
 from __future__ import annotations
 
 import operator
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any, TypedDict, TypeVar
 
 from langgraph.channels import UntrackedValue
@@ -50,7 +50,7 @@ class State(TypedDict, total=False):
     passages: Annotated[list[Passage], UntrackedValue]
     grade: Annotated[str, UntrackedValue]
     evidence: Annotated[list[Evidence], UntrackedValue]
-    draft: Annotated[AsyncIterator[DraftSentence] | None, UntrackedValue]
+    draft: Annotated[AsyncGenerator[DraftSentence, None] | None, UntrackedValue]
     drafts: Annotated[int, UntrackedValue]
     feedback: Annotated[str, UntrackedValue]
     checked: Annotated[list[Checked], UntrackedValue]

@@ -19,6 +19,7 @@ VERSION = "structure/1"
 
 SEPARATOR = " > "
 _PREFIX_CHARS = 160
+_SPECIAL_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Chunker:
 
     def embedding_text(self, title: str, chunk: Chunk) -> str:
         """What the encoders read: title and headings in front, never more than fits."""
-        return f"{_prefix(title, chunk.heading)}\n{chunk.text.strip()}"
+        return f"{self._prefix(title, chunk.heading)}\n{chunk.text.strip()}"
 
     def _merge(
         self, document: ParsedDocument, pieces: Sequence[_Piece], capacity: int
@@ -93,8 +94,8 @@ class Chunker:
         return merged
 
     def _split(self, document: ParsedDocument, piece: _Piece) -> Iterator[_Piece]:
-        prefix = self._count([_prefix(document.title, SEPARATOR.join(piece.headings))])[0]
-        capacity = max(32, min(self._chunk_tokens, self._max_tokens - prefix - 4))
+        prefix = self._count([self._prefix(document.title, SEPARATOR.join(piece.headings))])[0]
+        capacity = min(self._chunk_tokens, self._max_tokens - prefix - _SPECIAL_TOKENS)
         text = document.text[piece.start : piece.end]
         if self._count([text])[0] <= capacity:
             yield piece
@@ -103,6 +104,14 @@ class Chunker:
         starts = [piece.start, *(piece.start + at for at, _ in parts[1:]), piece.end]
         cut = [replace(piece, start=start, end=end) for start, end in pairwise(starts)]
         yield from self._merge(document, cut, capacity)
+
+    def _prefix(self, title: str, heading: str) -> str:
+        """Title and heading path; of a long path the nearest headings stay."""
+        path = f"{title}{SEPARATOR}{heading}" if heading and heading != title else title
+        path = path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
+        while self._count([path])[0] > self._max_tokens // 2:  # some scripts take 3 a character
+            path = "…" + path[len(path) // 4 + 1 :]
+        return path
 
     def _splitter(self, capacity: int) -> Any:
         from semantic_text_splitter import MarkdownSplitter
@@ -116,12 +125,6 @@ class Chunker:
     def _count(self, texts: Sequence[str]) -> list[int]:
         found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in found]
-
-
-def _prefix(title: str, heading: str) -> str:
-    """Title and heading path; of a long path the nearest headings stay."""
-    path = f"{title}{SEPARATOR}{heading}" if heading and heading != title else title
-    return path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
 
 
 def _join(text: str, first: _Piece, second: _Piece) -> _Piece:

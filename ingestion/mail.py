@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 
 _HEADERS = ("From", "To", "Cc", "Date")
-HtmlToMarkdown = Callable[[bytes], str]
+HtmlToMarkdown = Callable[[str], str]
 
 
 def to_markdown(data: bytes, html_to_markdown: HtmlToMarkdown) -> tuple[str, str]:
@@ -20,16 +20,23 @@ def to_markdown(data: bytes, html_to_markdown: HtmlToMarkdown) -> tuple[str, str
 
     Args:
         data: The message.
-        html_to_markdown: Turns UTF-8 HTML into Markdown.
+        html_to_markdown: Turns HTML into Markdown.
+
+    Raises:
+        ValueError: It is no message, or encrypted.
     """
     message = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
+    if not message.keys():
+        raise ValueError("no headers")
+    if message.get_content_type() == "multipart/encrypted":
+        raise ValueError("encrypted")
     subject = " ".join(str(message["subject"] or "").split())
     body = message.get_body(preferencelist=("html", "plain"))
     if body is None:
         return subject, ""
     content = str(body.get_content())
     if body.get_content_subtype() == "html":
-        content = html_to_markdown(content.encode())
+        content = html_to_markdown(content)
     content = content.replace("\r\n", "\n").strip()
     headers = "\n".join(
         f"- {name}: {' '.join(str(message[name]).split())}" for name in _HEADERS if message[name]

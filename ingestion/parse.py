@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,14 +10,22 @@ from typing import Any
 
 from app.core.errors import PermanentError
 from app.core.types import Page, ParsedDocument
-from ingestion import mail
+from ingestion import mail, markdown
+from ingestion.encoding import decode, is_binary, marked_encoding
 from ingestion.structure import to_markdown
 
-VERSION = "kreuzberg-4.10/1"
+VERSION = "kreuzberg-4.10/2"
 """Part of the index fingerprint: another parser may give another canonical text."""
 
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-_ESCAPE = re.compile(r"\\([^\w\s|\\])")
+_PDF = "application/pdf"
+_OFFICE = "application/vnd.openxmlformats"
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_HTML_TITLE = re.compile(r"<title\b[^<>]*>([^<]*)</title\s*>", re.IGNORECASE)
+_HTML_METADATA = re.compile(
+    r"<(?:meta|link|base)\b[^<>]*>|<title\b[^<>]*>[^<]*</title\s*>", re.IGNORECASE
+)
+_HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"untitled.*|(sheet|slide|document|presentation)\W*\d*", re.IGNORECASE)
 _HEADING = re.compile(r"^#{1,3}\s+(\S.*?)\s*#*$", re.MULTILINE)
 _TITLE_CHARS = 200
 _MARK = "\ue000{page_num}\ue001"  # private characters: no document means them
@@ -41,40 +50,93 @@ def parse(path: Path, *, max_bytes: int) -> ParsedDocument:
         raise PermanentError(
             f"the file has {size / 1e6:.0f} MB", hint="raise ingestion.max_file_mb, or split it"
         )
-    title, text, pages, mime_type = _read_mail(path) if _is_mail(path) else _read(path)
+    kind = _kind(path)
+    title, text, pages = _reader(kind)(path, kind)
     if not text.strip():
         raise PermanentError("no text was found in it", hint="if it is a scan, it needs OCR first")
-    return ParsedDocument(str(path), title or _title(text, path), text, pages, mime_type)
+    return ParsedDocument(str(path), title or _title(text, path), text, pages, kind)
 
 
-Read = tuple[str, str, Sequence[Page], str]
-"""Stated title (may be empty), canonical text, pages, MIME type."""
+Read = tuple[str, str, Sequence[Page]]
+"""Stated title (may be empty), canonical text, pages."""
 
 
-def _read(path: Path) -> Read:
-    result = _extract(lambda k, config: k.extract_file_sync(str(path), config=config))
-    text, pages = _canonical(result)
-    stated = result.metadata.get("title") or result.metadata.get("subject") or ""
-    return _one_line(str(stated)), text, pages, result.mime_type
-
-
-def _is_mail(path: Path) -> bool:
-    return path.suffix.lower() == ".eml"
-
-
-def _read_mail(path: Path) -> Read:
-    def html_to_markdown(html: bytes) -> str:
-        result = _extract(lambda k, config: k.extract_bytes_sync(html, "text/html", config=config))
-        return _canonical(result)[0]
+def _kind(path: Path) -> str:
+    """The MIME type that the name tells."""
+    import kreuzberg as k
 
     try:
-        subject, text = mail.to_markdown(path.read_bytes(), html_to_markdown)
+        return str(k.detect_mime_type_from_path(str(path)))
+    except RuntimeError as error:
+        raise _unknown() from error
+
+
+def _reader(kind: str) -> Callable[[Path, str], Read]:
+    match kind:
+        case "text/plain" | "text/x-source-code":
+            return _read_plain
+        case "text/markdown":
+            return _read_markdown
+        case "text/html" | "application/xhtml+xml":
+            return _read_html
+        case "message/rfc822":
+            return _read_mail
+        case _:
+            return _read_other
+
+
+def _read_plain(path: Path, kind: str) -> Read:
+    text = decode(path.read_bytes()).lstrip("\n")
+    if kind == "text/plain" or not text.strip():
+        return "", text, ()
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return path.name, f"{fence}{path.suffix[1:]}\n{text.rstrip()}\n{fence}\n", ()
+
+
+def _read_markdown(path: Path, _: str) -> Read:
+    title, text = markdown.tidy(decode(path.read_bytes()))
+    return _one_line(title), text, ()
+
+
+def _read_html(path: Path, _: str) -> Read:
+    data = path.read_bytes()
+    declared = _HTML_CHARSET.search(data, 0, 2048)
+    return *_from_html(decode(data, declared=declared[1].decode() if declared else "")), ()
+
+
+def _from_html(page: str) -> tuple[str, str]:
+    """(title, Markdown). Metadata go first: they would come out as a heading of the text."""
+    title = _HTML_TITLE.search(page)
+    body = _HTML_METADATA.sub("", page).encode()
+    result = _extract(lambda k, config: k.extract_bytes_sync(body, "text/html", config=config))
+    return _one_line(html.unescape(title[1])) if title else "", _canonical(result)[0]
+
+
+def _read_mail(path: Path, _: str) -> Read:
+    try:
+        subject, text = mail.to_markdown(path.read_bytes(), lambda page: _from_html(page)[1])
     except (LookupError, ValueError) as error:  # an unknown charset, a header beyond repair
         raise _explain(str(error)) from error
-    return _one_line(subject), text, (), "message/rfc822"
+    return _one_line(subject), text, ()
 
 
-def _extract(call: Callable[[Any, Any], Any]) -> Any:
+def _read_other(path: Path, kind: str) -> Read:
+    data = path.read_bytes()
+    if data.startswith(_OLE) and kind.startswith(_OFFICE):  # how Office wraps what it encrypts
+        raise _explain("encrypted")
+    if marked_encoding(data) and kind != _PDF:
+        data = decode(data).encode()
+    if kind.startswith("text/") and is_binary(data):
+        raise _explain("binary")
+    result = _extract(
+        lambda k, config: k.extract_bytes_sync(data, kind, config=config), pages=kind != _PDF
+    )
+    text, pages = _canonical(result)
+    stated = _one_line(str(result.metadata.get("title") or result.metadata.get("subject") or ""))
+    return "" if _PLACEHOLDER.fullmatch(stated) else stated, text, pages
+
+
+def _extract(call: Callable[[Any, Any], Any], *, pages: bool = False) -> Any:
     import kreuzberg as k
 
     config = k.ExtractionConfig(
@@ -82,13 +144,17 @@ def _extract(call: Callable[[Any, Any], Any]) -> Any:
         output_format="markdown",
         include_document_structure=True,
         disable_ocr=True,
-        pages=k.PageConfig(extract_pages=True, insert_page_markers=True, marker_format=_MARK),
+        # It takes what stands in the margins for headers and footers, last lines among it.
+        pdf_options=k.PdfConfig(top_margin_fraction=0.0, bottom_margin_fraction=0.0),
+        pages=k.PageConfig(extract_pages=True, insert_page_markers=pages, marker_format=_MARK),
     )
     try:
         return call(k, config)
     except k.MissingDependencyError as error:
         raise PermanentError("reading it needs OCR, which is not installed") from error
-    except k.KreuzbergError as error:
+    except k.ValidationError as error:
+        raise _unknown() from error
+    except (k.KreuzbergError, RuntimeError) as error:
         raise _explain(str(error)) from error
 
 
@@ -97,42 +163,43 @@ def _explain(message: str) -> PermanentError:
     if "password" in lower or "encrypt" in lower:
         return PermanentError("it is protected by a password", hint="save it without one")
     if "unsupported" in lower or "mime" in lower:
-        return PermanentError("its format is unknown", hint="save it as PDF, Office, HTML or text")
+        return _unknown()
     return PermanentError(
         "it is damaged, or not what its name says", hint="open it and save it anew"
     )
 
 
+def _unknown() -> PermanentError:
+    return PermanentError("its format is unknown", hint="save it as PDF, Office, HTML or text")
+
+
 def _canonical(result: Any) -> tuple[str, list[Page]]:
     nodes = (result.document or {}).get("nodes", [])
-    if result.mime_type == "application/pdf" and nodes:
+    if result.mime_type == _PDF and nodes:
         return to_markdown(nodes)
     text = str(result.content).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
-    text = _FRONT_MATTER.sub("", text).lstrip("\ufeff\n")
-    # Readers see the canonical text: \# and \< are for Markdown printers only.
-    text = _ESCAPE.sub(r"\1", text)
-    return _take_out_marks(text)
+    return _take_out_marks(markdown.unescaped(markdown.without_pictures(text)).lstrip("\n"))
 
 
 def _take_out_marks(text: str) -> tuple[str, list[Page]]:
-    """Text without page marks, and the pages that they announced."""
-    parts = _MARKED.split(text)
-    if len(parts) == 1:
+    """Text without page marks, and the pages that they announced; empty ones are left out."""
+    head, *marked = _MARKED.split(text)
+    if not marked:
         return text, []
-    clean, starts = parts[0].strip(), [(int(parts[1]), 0)]
-    for number, body in zip(parts[1::2], parts[2::2], strict=True):
-        if clean:
-            clean += "\n\n"
-            starts.append((int(number), len(clean)))
-        clean += body
-    ends = [start for _, start in starts[1:]] + [len(clean)]
-    pages = [Page(n, start, end) for (n, start), end in zip(starts, ends, strict=True)]
-    return clean, [page for page in pages if page.end > page.start]
+    marked[1] = head + marked[1]
+    clean, pages = "", []
+    for number, body in zip(marked[::2], marked[1::2], strict=True):
+        if body.strip():
+            start = len(clean)
+            clean += body.strip() + "\n\n"
+            pages.append(Page(int(number), start, len(clean)))
+    return clean, pages
 
 
 def _title(text: str, path: Path) -> str:
     heading = _HEADING.search(text)
-    return (heading and _one_line(heading.group(1))) or path.stem
+    title = _one_line(heading[1]) if heading else ""
+    return path.stem if not title or _PLACEHOLDER.fullmatch(title) else title
 
 
 def _one_line(title: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from app.core.types import (
 )
 from ingestion.chunk import Chunker
 from ingestion.parse import parse
-from ingestion.sources import find_files
+from ingestion.sources import coverage, find_files
 
 Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the file just finished."""
@@ -146,13 +147,19 @@ class Ingestor:
         report: IngestReport,
     ) -> None:
         present = {str(file) for file in files}
-        roots = await asyncio.to_thread(lambda: [Path(path).absolute() for path in paths])
-        for document in known.values():
-            source = Path(document.source)
-            under = any(source == root or root in source.parents for root in roots)
-            if under and document.source not in present:
-                await self._store.delete(document.document_id, Scope(tenant))
-                report.deleted += 1
+        missing = [d for d in known.values() if d.source not in present]
+        for document in await asyncio.to_thread(_gone, missing, paths, report.failures):
+            await self._store.delete(document.document_id, Scope(tenant))
+            report.deleted += 1
+
+
+def _gone(
+    missing: Sequence[Document], paths: Sequence[str | Path], failures: Sequence[Failure]
+) -> list[Document]:
+    """Of documents whose file was not found, those under `paths` that could be looked into."""
+    covered = coverage(paths)
+    unread = coverage(f.source for f in failures if os.path.lexists(f.source))
+    return [d for d in missing if covered(d.source) and not unread(d.source)]
 
 
 def _hash(file: Path) -> str:

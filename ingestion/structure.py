@@ -9,7 +9,6 @@ themselves say about that is mended here.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,11 @@ Node = Mapping[str, Any]
 _NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,3})\.?\s+[A-Z\u00c0-\u00de]\S*(?:\s+\S+){0,6}$")
 _BULLET = re.compile(r"^[·•▪◦‣–—-]\s+")
 _ENDED = re.compile(r"[.!?:;。！？…][\"'”’)\]]*$")
-_DIGITS = re.compile(r"\d+")
 _HEADING_WORDS = 12
 _RUNNING_CHARS = 120
+_EDGE_LINES = 2
+_PAGE_DIGITS = 4
+_NUMBER = "\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def _blocks(nodes: Sequence[Node]) -> Iterator[_Block]:
             yield _Block(page, f"```\n{content['text']}\n```", prose=False)
         else:
             lines = [line.strip() for line in str(content.get("text") or "").splitlines()]
-            kept = [line for line in lines if line and _masked(line) not in running]
+            kept = [line for line in lines if line and (page, _masked(line, page)) not in running]
             yield from _prose(page, kept, kind, int(content.get("level") or 2))
 
 
@@ -126,21 +127,39 @@ def _may_head(text: str) -> bool:
     )
 
 
-def _running_lines(nodes: Sequence[Node]) -> frozenset[str]:
-    """Short lines that stand on at least half of two or more pages, but for numbers."""
-    seen: set[tuple[int, str]] = set()
+def _running_lines(nodes: Sequence[Node]) -> frozenset[tuple[int, str]]:
+    """(page, masked line) of the lines to leave out.
+
+    A line runs when it stands at the top or bottom of half of two or more pages, the same
+    but for the page's number. Elsewhere, as in a form, a repeated line is content. Without
+    a page's number it may be the title: then it stays where it stands first.
+    """
+    lines: dict[int, list[str]] = {}
     page = 1
     for node in nodes:
         page = max(page, int(node.get("page") or page))
         for line in str(node["content"].get("text") or "").splitlines():
-            if 0 < len(line.strip()) <= _RUNNING_CHARS:
-                seen.add((page, _masked(line.strip())))
-    pages = Counter(line for _, line in seen)
-    return frozenset(line for line, n in pages.items() if n >= 2 and 2 * n >= page)
+            if line.strip():
+                lines.setdefault(page, []).append(line.strip())
+    pages_of: dict[str, list[int]] = {}
+    for page, found in lines.items():
+        edges = {*found[:_EDGE_LINES], *found[-_EDGE_LINES:]}
+        for masked in {_masked(line, page) for line in edges if len(line) <= _RUNNING_CHARS}:
+            pages_of.setdefault(masked, []).append(page)
+    return frozenset(
+        (page, masked)
+        for masked, pages in pages_of.items()
+        if len(pages) >= 2 and 2 * len(pages) >= len(lines)
+        for page in (pages if _NUMBER in masked else pages[1:])
+    )
 
 
-def _masked(line: str) -> str:
-    return _DIGITS.sub("#", line)
+def _masked(line: str, page: int) -> str:
+    """The line with a mark for the page's number, which comes last if it comes twice."""
+    if line.isdecimal() and len(line) <= _PAGE_DIGITS:  # which may count from another page
+        return _NUMBER
+    found = list(re.finditer(rf"(?<!\d){page}(?!\d)", line))
+    return line[: found[-1].start()] + _NUMBER + line[found[-1].end() :] if found else line
 
 
 def _table(grid: Node) -> str:

@@ -68,14 +68,19 @@ def _named(status: int | None) -> FootnoteError:
 
 
 def connect(url: str, api_key: str | None, *, timeout_s: float) -> AsyncQdrantClient:
-    """A client of a server; nothing is sent yet. Raises ConfigError without the extra."""
+    """A client of a server. Raises ConfigError without the extra or when the URL is bad."""
     try:
         from qdrant_client import AsyncQdrantClient
     except ImportError as error:
         raise ConfigError(
             "a Qdrant server needs the extra `server`", hint="pip install 'footnote-rag[server]'"
         ) from error
-    return AsyncQdrantClient(url=url, api_key=api_key, timeout=max(1, round(timeout_s)))
+    try:
+        return AsyncQdrantClient(url=url, api_key=api_key, timeout=max(1, round(timeout_s)))
+    except ValueError:
+        raise ConfigError(  # noqa: B904 - the cause repeats the URL, which may hold a password
+            "bad value for qdrant.url: not an address", hint="check FOOTNOTE_QDRANT__URL"
+        )
 
 
 class QdrantStore(Register):

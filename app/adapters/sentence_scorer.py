@@ -1,15 +1,18 @@
 """Relevance of sentences and passages from the dense encoder: no model of its own.
 
 A sentence, with the headings it stands under, is compared with the question by the
-cosine of their embeddings and by the words they share. A small
-logistic model, fitted on public data by `eval/training/fit_scorer.py`, turns that into
-a probability. It is a bi-encoder, not a cross-encoder, and called what it is.
+cosine of their embeddings and by the words they share. A passage is as good as its best
+sentence, weighed by how far that stands out from the other passages and by how many of
+the question's rare words the passage holds. Two small logistic models, fitted on public
+data by `eval/training/fit_scorer.py`, turn that into probabilities. It is a bi-encoder,
+not a cross-encoder, and called what it is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,44 +25,76 @@ from app.core.text import STOP_WORDS, sentence_spans, words
 from app.core.types import Vectors
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "sentence_scorer.json"
-FEATURES = ("cosine", "coverage", "context_coverage")
+SENTENCE = ("cosine", "coverage", "context_coverage")
+PASSAGE = ("best_sentence", "lead", "rare_coverage", "question_length")
 _CACHED_SENTENCES = 20_000  # 30 MB of vectors
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A logistic model: intercept and weights, shape (features,)."""
+
+    intercept: float
+    weights: Floats
+
+    def logits(self, rows: Floats) -> Floats:
+        """Log-odds for rows of shape (rows, features)."""
+        found: Floats = rows @ self.weights + self.intercept
+        return found
+
+    @classmethod
+    def zero(cls, names: Sequence[str]) -> Linear:
+        """A model that knows nothing."""
+        return cls(0.0, np.zeros(len(names)))
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any], names: Sequence[str]) -> Linear:
+        """A model as `fit_scorer` wrote it."""
+        return cls(record["intercept"], np.array([record["weights"][name] for name in names]))
 
 
 class SentenceScorer:
-    """A SentenceScorer, and a Reranker for passages: a passage is as good as its best
-    sentence.
+    """A SentenceScorer, and a Reranker for passages.
 
     Args:
         encoder: The dense encoder; vectors of sentences seen lately are remembered.
-        weights: Intercept and a weight for each of FEATURES.
+        sentence: Model over SENTENCE.
+        passage: Model over PASSAGE.
     """
 
     name = "minilm-sentences"
 
-    def __init__(self, encoder: DenseEncoder, weights: Path = WEIGHTS) -> None:
+    def __init__(self, encoder: DenseEncoder, sentence: Linear, passage: Linear) -> None:
         from py_rust_stemmers import SnowballStemmer
 
-        fitted = json.loads(weights.read_text())
         self._encoder = encoder
-        self._intercept = float(fitted["intercept"])
-        self._weights = np.array([fitted["weights"][name] for name in FEATURES])
+        self._sentence = sentence
+        self._passage = passage
         self._stemmer = SnowballStemmer("english")
         self._seen: LRUCache[str, Any] = LRUCache(_CACHED_SENTENCES)
+
+    @classmethod
+    def load(cls, encoder: DenseEncoder, weights: Path = WEIGHTS) -> SentenceScorer:
+        """With the fitted weights."""
+        record = json.loads(weights.read_text())
+        sentence = Linear.read(record["sentence"], SENTENCE)
+        return cls(encoder, sentence, Linear.read(record["passage"], PASSAGE))
 
     async def score_sentences(
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]
     ) -> list[float]:
         """A relevance in [0, 1] for each sentence, in order."""
         features = await self.features(question, sentences, contexts)
-        logits = features @ self._weights + self._intercept
-        return [float(p) for p in 1 / (1 + np.exp(-logits))]
+        return _probabilities(self._sentence.logits(features))
 
     async def score(self, question: str, texts: Sequence[str]) -> list[float]:
-        """A relevance in [0, 1] for each text: that of its best sentence.
+        """A relevance in [0, 1] for each text, in the light of the others.
 
         The first line of a text, where passages carry title and headings, is its context.
         """
+        if not texts:
+            return []
         owners: list[int] = []
         sentences: list[str] = []
         contexts: list[str] = []
@@ -69,19 +104,19 @@ class SentenceScorer:
             owners += [number] * len(units)
             sentences += units
             contexts += [context] * len(units)
-        best = [0.0] * len(texts)
-        scores = await self.score_sentences(question, sentences, contexts)
-        for owner, score in zip(owners, scores, strict=True):
-            best[owner] = max(best[owner], score)
-        return best
+        logits = self._sentence.logits(await self.features(question, sentences, contexts))
+        best = np.full(len(texts), -np.inf)
+        np.maximum.at(best, owners, logits)
+        rows = self.passage_features(best, *self.rare_coverage(question, texts))
+        return _probabilities(self._passage.logits(rows))
 
     async def close(self) -> None:
         """Nothing: the encoder belongs to someone else."""
 
     async def features(
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]
-    ) -> NDArray[np.float64]:
-        """One row of FEATURES for each sentence."""
+    ) -> Floats:
+        """One row of SENTENCE features for each sentence."""
         placed = [f"{c}\n{s}" for c, s in zip(contexts, sentences, strict=True)]
         vectors = await self._vectors([question, *placed])
         wanted = self._stems(question)
@@ -91,6 +126,36 @@ class SentenceScorer:
             for stems, context in zip(map(self._stems, sentences), contexts, strict=True)
         ]
         return np.column_stack([vectors[1:] @ vectors[0], np.reshape(shares, (-1, 2))])
+
+    def rare_coverage(self, question: str, texts: Sequence[str]) -> tuple[Floats, float]:
+        """How much of the question's words each text holds, and how long the question is.
+
+        Words weigh by how few of the texts hold them, as in BM25; the length is the
+        logarithm of the number of content words: long questions share less with anything.
+        """
+        wanted = sorted(self._stems(question))
+        held = np.array([[word in stems for word in wanted] for stems in map(self._stems, texts)])
+        counts = held.sum(axis=0)
+        weights = np.log(1 + (len(texts) - counts + 0.5) / (counts + 0.5))
+        coverage: Floats = held @ weights / max(float(weights.sum()), 1e-9)
+        return coverage, float(np.log1p(len(wanted)))
+
+    @staticmethod
+    def passage_features(best: Floats, coverage: Floats, length: float) -> Floats:
+        """One row of PASSAGE features for each passage.
+
+        Args:
+            best: Log-odds of each passage's best sentence.
+            coverage: Share of the question's rare words in each passage.
+            length: Log of the question's content words.
+        """
+        if len(best) > 1:
+            first, second = np.argsort(-best)[:2]
+            rivals = np.where(np.arange(len(best)) == first, best[second], best[first])
+            lead = best - rivals
+        else:
+            lead = np.zeros(1)
+        return np.column_stack([best, lead, coverage, np.full(len(best), length)])
 
     async def _vectors(self, texts: Sequence[str]) -> Vectors:
         new = list(dict.fromkeys(text for text in texts if text not in self._seen))
@@ -103,6 +168,10 @@ class SentenceScorer:
         found = words(text)
         content = [word for word in found if word not in STOP_WORDS] or found
         return frozenset(self._stemmer.stem_words(content))
+
+
+def _probabilities(logits: Floats) -> list[float]:
+    return [float(p) for p in 1 / (1 + np.exp(-np.clip(logits, -50, 50)))]
 
 
 def _share(wanted: frozenset[str], found: frozenset[str]) -> float:

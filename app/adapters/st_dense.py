@@ -65,11 +65,13 @@ def _load(model: str, threads: int) -> Any:
     try:
         import torch
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
     except ImportError as error:
         raise ConfigError(
             f"the embedding model {model!r} needs sentence-transformers, which is not installed",
             hint="install the extra `torch`, or set embedding.model to `bundled`",
         ) from error
+    disable_progress_bar()  # it would be drawn into logs
     if threads:
         torch.set_num_threads(threads)
     try:

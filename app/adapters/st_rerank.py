@@ -48,11 +48,13 @@ class CrossEncoderReranker:
 def _load(model: str) -> Any:
     try:
         from sentence_transformers import CrossEncoder
+        from transformers.utils.logging import disable_progress_bar
     except ImportError as error:
         raise ConfigError(
             f"the reranker {model!r} needs sentence-transformers, which is not installed",
             hint="install the extra `torch`, or set reranking.model to `bundled`",
         ) from error
+    disable_progress_bar()  # it would be drawn into logs
     try:
         loaded = CrossEncoder(model)
     except Exception as error:

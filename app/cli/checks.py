@@ -46,11 +46,12 @@ async def examine() -> list[Finding]:
     except FootnoteError as error:
         return [_problem("settings", error), *await _guarded("prompts", _prompts)]
     set_up_logs(settings.log, least=logging.CRITICAL)  # the findings say it
-    redis, database = _reveal(settings.redis.url), _reveal(settings.database.url)
+    qdrant, redis = _reveal(settings.qdrant.url), _reveal(settings.redis.url)
+    database = _reveal(settings.database.url)
     checks: dict[str, Callable[[], Awaitable[Sequence[Finding]]]] = {
         "data folder": lambda: _data_folder(settings),
         "bundled model": lambda: _bundled_model(settings),
-        "Qdrant": lambda: _server("Qdrant", settings.qdrant.url, "the index is embedded"),
+        "Qdrant": lambda: _server("Qdrant", qdrant, "the index is embedded"),
         "Redis": lambda: _server("Redis", redis, "the cache is in memory"),
         "database": lambda: _server("database", database, "conversations are in SQLite"),
         "index": lambda: _service(settings),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import tempfile
 import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,8 +98,11 @@ def _serve_in_processes(
     config = uvicorn.Config(
         "app.cli.serve_factory:create", factory=True, workers=workers, **_options()
     )
-    ready.start()
-    Multiprocess(config, sockets=[listener]).run()
+    with tempfile.TemporaryDirectory(prefix="footnote-metrics-") as counters:
+        # Where the workers count, so that /metrics of any of them tells of all.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+        ready.start()
+        Multiprocess(config, sockets=[listener]).run()
 
 
 def _announce(listener: socket.socket) -> None:

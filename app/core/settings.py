@@ -10,9 +10,9 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,6 +25,7 @@ from app.core.errors import ConfigError
 
 PREFIX = "FOOTNOTE_"
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0.0)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -38,7 +39,9 @@ class Section(BaseModel):
 class QdrantSettings(Section):
     """Where chunks live. Without a `url`: Qdrant's engine in the process."""
 
-    url: str | None = Field(None, description="Qdrant server; empty: embedded, under data_dir")
+    url: SecretStr | None = Field(
+        None, description="Qdrant server; empty: embedded, under data_dir"
+    )
     api_key: SecretStr | None = Field(None, description="key of the Qdrant server")
     collection: str = Field("footnote", description="name of the collection")
     timeout_s: Seconds = Field(10.0, description="longest wait for the server, seconds")
@@ -85,9 +88,15 @@ class RetrievalSettings(Section):
 
     depth: Positive = Field(50, description="candidates that each search contributes")
     k: Positive = Field(8, description="passages that go on to the answer")
-    dense_weight: float = Field(1.0, ge=0, description="weight of dense search in the fusion")
-    bm25_weight: float = Field(1.0, ge=0, description="weight of BM25 in the fusion")
+    dense_weight: Weight = Field(1.0, description="weight of dense search in the fusion")
+    bm25_weight: Weight = Field(1.0, description="weight of BM25 in the fusion")
     rrf_k: Positive = Field(60, description="constant of reciprocal rank fusion")
+
+    @model_validator(mode="after")
+    def _one_search_is_left(self) -> Self:
+        if self.dense_weight == self.bm25_weight == 0:
+            raise ValueError("dense_weight and bm25_weight are both 0: nothing would be searched")
+        return self
 
 
 class ChatSettings(Section):
@@ -106,7 +115,12 @@ class AnswerSettings(Section):
     """How an answer is made and when it is refused."""
 
     context_tokens: Positive = Field(1500, description="budget of evidence in the prompt, tokens")
-    relevant: Unit = Field(0.5, description="evidence scored at least this is good enough")
+    relevant: Unit = Field(
+        0.5, description="evidence scored below this is thin: other searches are tried"
+    )
+    answerable: Unit = Field(
+        0.185, description="evidence scored below this is not quoted: the answer is a no"
+    )
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")
     max_sentences: Positive = Field(3, description="sentences the extractive reader quotes")
@@ -157,6 +171,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,

@@ -91,8 +91,5 @@ class PromptGateway:
 
 
 def _bare(reply: str) -> str:
-    """JSON without the code fence that some models put around it."""
-    text = reply.strip()
-    if text.startswith("```"):
-        text = text.split("\n", 1)[-1].rsplit("```", 1)[0]
-    return text
+    """The JSON object without the code fence or preface that some models put around it."""
+    return reply[reply.find("{") : reply.rfind("}") + 1]

@@ -2,7 +2,7 @@
 
     python -m eval.bench.child MODULE '{"argument": value}'
 
-imports `eval.bench.MODULE`, calls its `measure` and prints what it returns as JSON.
+imports `eval.bench.sides.MODULE`, calls its `measure` and prints what it returns as JSON.
 """
 
 from __future__ import annotations
@@ -58,11 +58,12 @@ def _environment() -> dict[str, str]:
     """Without settings of the user's shell, which would change what is measured."""
     kept = {name: v for name, v in os.environ.items() if not name.upper().startswith(_OTHERS)}
     path = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(path), "HF_HUB_OFFLINE": "1"}
+    quiet = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
+    return kept | quiet | {"PYTHONPATH": os.pathsep.join(path)}
 
 
 def _main(module: str, arguments: str) -> None:
-    side = importlib.import_module(f"eval.bench.{module}")
+    side = importlib.import_module(f"eval.bench.sides.{module}")
     try:
         found = side.measure(**json.loads(arguments))
     except Unavailable as missing:

@@ -62,6 +62,7 @@ class Outcome:
         rows: The figures; none when the benchmark was skipped.
         bars: The limits they are held against.
         notes: What a reader has to know, such as why it was skipped.
+        failed: Whether it broke down.
     """
 
     name: str
@@ -70,8 +71,9 @@ class Outcome:
     rows: list[Row] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failed: bool = False
 
     @property
     def holds(self) -> bool:
-        """Whether all bars hold."""
-        return all(bar.holds for bar in self.bars)
+        """Whether it came to its end and all bars hold."""
+        return not self.failed and all(bar.holds for bar in self.bars)

@@ -1,15 +1,15 @@
-"""Fit `app/models/sentence_scorer.json`: when does a sentence answer a question?
+"""Fit `app/models/sentence_scorer.json`: when does a sentence, a passage, answer?
 
     python -m eval.training.fit_scorer DATA_FOLDER
 
-Reads `squad2` (answers), `clapnq` (sentences that support an answer) and `qed_nq` (search
-questions and their paragraph, no answers) below DATA_FOLDER. Every question searches all
-paragraphs by embedding; of the five found, each sentence becomes a row of features,
-labelled by whether it holds the answer. Two logistic models are fitted on three quarters
-of the paragraphs and measured on the rest: one for sentences, and one that says by the
-best sentence whether the question is answered at all, half of the questions having had
-their paragraph taken away. The second is monotone in the first, so both fold into one set
-of weights, with 0.5 the line between an answer and none.
+Every question searches the passages of its set by embedding; for every second question
+the passages that answer it have been taken away. Of the eight found, each sentence and
+each passage becomes a row of features. Two logistic models are fitted on two thirds of the
+questions, the kinds of text weighing the same, and measured on the rest:
+
+1. sentences, labelled by whether they hold the answer;
+2. passages, by their best sentence and by what the others offer, scaled so that 0.5 is
+   the line between questions that are answered and questions that are not.
 """
 
 from __future__ import annotations
@@ -17,206 +17,182 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.fastembed_dense import FastembedEncoder
-from app.adapters.sentence_scorer import FEATURES, WEIGHTS, SentenceScorer
+from app.adapters.sentence_scorer import PASSAGE, SENTENCE, WEIGHTS, Linear, SentenceScorer
 from app.core.text import sentence_spans
+from eval.training.questions import LICENCES, Question, Set, read_sets, training_chunker
 
-SEED, QUESTIONS, FOUND = 0, 700, 5
+FOUND, POOL, KEPT = 8, 40, 0.95
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question, its paragraph and what answers it there.
-
-    Without answers, `answerable` says whether the paragraph answers it all the same.
-    """
-
-    text: str
-    paragraph: int
-    answers: tuple[str, ...] = ()
-    answerable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
-    """The sentences that one question finds, and which of them hold its answer.
+    """What one question found.
 
-    `labels` is None where only `answered` is known.
+    `sentences` holds, for each passage, the features of its sentences; `labels` which of
+    them hold the answer, or None where nobody said; `gold` which passages answer.
     """
 
-    features: Floats
-    labels: NDArray[np.bool_] | None
-    answered: bool
+    kind: str
     held_out: bool
+    sentences: Sequence[Floats]
+    labels: Sequence[NDArray[np.bool_]] | None
+    coverage: Floats
+    question: float
+    gold: NDArray[np.bool_]
 
 
 def main() -> None:
     """Fit, measure, write."""
-    folder = Path(sys.argv[1])
-    paragraphs, questions = read(folder)
-    cases = asyncio.run(collect(paragraphs, questions))
-    fitted = fit([c for c in cases if not c.held_out])
-    report = measure([c for c in cases if c.held_out], *fitted)
-    intercept, weights = fitted
+    cases = asyncio.run(collect(read_sets(Path(sys.argv[1]))))
+    fit_on = [case for case in cases if not case.held_out]
+    rest = [case for case in cases if case.held_out]
+    sentence = fit_sentences(fit_on)
+    passage = fit_passages(fit_on, sentence)
     record = {
-        "intercept": round(float(intercept), 4),
-        "weights": {n: round(float(w), 4) for n, w in zip(FEATURES, weights, strict=True)},
+        "sentence": record_of(SENTENCE, sentence),
+        "passage": record_of(PASSAGE, passage),
         "recipe": "python -m eval.training.fit_scorer",
-        "data": {
-            "squad2": "CC BY-SA 4.0",
-            "clapnq": "Apache-2.0",
-            "qed_nq": "CC BY-SA 3.0",
-        },
         "date": datetime.now(UTC).date().isoformat(),
-        "held_out": report,
+        "data": LICENCES,
+        "held_out": measure(rest, sentence, passage),
+        "keeps": {str(KEPT): round(threshold(fit_on, sentence, passage), 3)},
     }
     WEIGHTS.write_text(json.dumps(record, indent=2) + "\n")
     sys.stdout.write(json.dumps(record, indent=2) + "\n")
 
 
-def read(folder: Path) -> tuple[list[tuple[str, str]], list[Question]]:
-    """(title, paragraph) pairs and the questions about them, sampled with a fixed seed."""
-    rng = np.random.default_rng(SEED)
-    paragraphs: list[tuple[str, str]] = []
-    questions: list[Question] = []
-    for source in (_squad2, _clapnq, _qed_nq):
-        texts, asked = source(folder, len(paragraphs))
-        paragraphs += texts
-        questions += [asked[i] for i in rng.permutation(len(asked))[:QUESTIONS]]
-    return paragraphs, questions
-
-
-Source = tuple[list[tuple[str, str]], list[Question]]
-
-
-def _squad2(folder: Path, first: int) -> Source:
-    texts: list[tuple[str, str]] = []
-    questions: list[Question] = []
-    for article in json.loads((folder / "squad2/part.json").read_text())["data"]:
-        for paragraph in article["paragraphs"]:
-            for qa in paragraph["qas"]:
-                answers = tuple(answer["text"] for answer in qa["answers"])
-                questions.append(
-                    Question(qa["question"], first + len(texts), answers, bool(answers))
-                )
-            texts.append((article["title"].replace("_", " "), paragraph["context"]))
-    return texts, questions
-
-
-def _clapnq(folder: Path, first: int) -> Source:
-    texts: list[tuple[str, str]] = []
-    questions: list[Question] = []
-    files = sorted((folder / "clapnq/annotated_data/dev").glob("*.jsonl"))
-    for file in files:
-        for line in file.open(encoding="utf-8"):
-            row = json.loads(line)
-            passage = row["passages"][0]
-            chosen = row["output"][0].get("selected_sentences") or ()
-            questions.append(
-                Question(row["input"], first + len(texts), tuple(chosen), bool(chosen))
-            )
-            texts.append((passage["title"], passage["text"]))
-    return texts, questions
-
-
-def _qed_nq(folder: Path, first: int) -> Source:
-    rows = [json.loads(line) for line in (folder / "qed_nq/train.jsonl").open(encoding="utf-8")]
-    rows = rows[: 2 * QUESTIONS]
-    questions = [Question(row["question"], first + i) for i, row in enumerate(rows)]
-    return [(row["title"], row["paragraph"]) for row in rows], questions
-
-
-async def collect(
-    paragraphs: Sequence[tuple[str, str]], questions: Sequence[Question]
-) -> list[Case]:
-    """Search for every question and label what it finds."""
-    encoder = FastembedEncoder()
-    scorer = SentenceScorer(encoder)
-    vectors = await encoder.encode([f"{title}\n{text}" for title, text in paragraphs])
-    asked = await encoder.encode([question.text for question in questions])
-    order = np.argsort(-(asked @ vectors.T), axis=1)[:, : FOUND + 1]
+async def collect(sets: Sequence[Set]) -> list[Case]:
+    """Search for every question and look at what it finds."""
+    encoder, chunker = FastembedEncoder(), training_chunker()
+    scorer = SentenceScorer(encoder, Linear.zero(SENTENCE), Linear.zero(PASSAGE))
     cases: list[Case] = []
-    for number, (question, found) in enumerate(zip(questions, order, strict=True)):
-        taken_away = number % 2 == 1
-        kept = [int(p) for p in found if not (taken_away and p == question.paragraph)][:FOUND]
-        sentences, contexts, labels = [], [], []
-        for p in kept:
-            title, text = paragraphs[p]
-            for span in sentence_spans(text):
-                sentence = text[span.start : span.end]
-                sentences.append(sentence)
-                contexts.append(title)
-                labels.append(p == question.paragraph and _holds(sentence, question.answers))
-        if sentences:
-            features = await scorer.features(question.text, sentences, contexts)
-            there = question.answerable and question.paragraph in kept
-            known = bool(question.answers) or not there
-            # Split by paragraph, so that no paragraph trains and tests.
-            held_out = question.paragraph % 4 == 0
-            cases.append(Case(features, np.array(labels) if known else None, there, held_out))
-        if number % 100 == 0:
-            sys.stderr.write(f"{number} of {len(questions)} questions\n")
+    for each in sets:
+        vectors = await encoder.encode(
+            [chunker.embedding_text(p.title, p.chunk) for p in each.passages]
+        )
+        asked = await encoder.encode([question.text for question in each.questions])
+        order = np.argsort(-(asked @ vectors.T), axis=1)[:, :POOL]
+        sys.stderr.write(f"{each.name}: {len(vectors)} passages, {len(asked)} questions\n")
+        for number, (question, found) in enumerate(zip(each.questions, order, strict=True)):
+            gone = question.answers_in if number % 2 else frozenset()
+            kept = [int(i) for i in found if int(i) not in gone][:FOUND]
+            case = await look(scorer, each, question, kept)
+            if case:
+                cases.append(case)
     await encoder.close()
     return cases
 
 
-def fit(cases: Sequence[Case]) -> tuple[float, Floats]:
-    """Intercept and weights of the folded model."""
-    labelled = [(case.features, case.labels) for case in cases if case.labels is not None]
-    rows = np.concatenate([features for features, _ in labelled])
-    intercept, weights = logistic(rows, np.concatenate([labels for _, labels in labelled]))
-    best = np.array([[(c.features @ weights + intercept).max()] for c in cases])
-    shift, scale = logistic(best, np.array([case.answered for case in cases]), balanced=True)
-    return float(shift + scale[0] * intercept), weights * scale[0]
+async def look(
+    scorer: SentenceScorer, each: Set, question: Question, kept: Sequence[int]
+) -> Case | None:
+    """The case of one question; None when nothing that it found has a sentence."""
+    texts, sentences, labels, gold = [], [], [], []
+    for index in kept:
+        passage = each.passages[index]
+        text = passage.chunk.text
+        spans = sentence_spans(text)
+        if not spans:
+            continue
+        units = [text[s.start : s.end] for s in spans]
+        contexts = [passage.context] * len(units)
+        sentences.append(await scorer.features(question.text, units, contexts))
+        labels.append(np.array([question.holds(index, passage.chunk, s) for s in spans]))
+        texts.append(f"{passage.context}\n{text}")
+        gold.append(question.answerable and index in question.answers_in)
+    if not texts:
+        return None
+    coverage, wanted = scorer.rare_coverage(question.text, texts)
+    known = question.labelled
+    return Case(
+        each.kind, question.held_out, sentences, labels if known else None, coverage, wanted,
+        np.array(gold),
+    )  # fmt: skip
 
 
-def logistic(
-    rows: Floats, labels: NDArray[np.bool_], *, balanced: bool = False, l2: float = 1.0
-) -> tuple[float, Floats]:
-    """Logistic regression by Newton's method: intercept and weights."""
+def fit_sentences(cases: Sequence[Case]) -> Linear:
+    """Which sentences hold the answer."""
+    labelled = [case for case in cases if case.labels is not None]
+    rows = np.concatenate([rows for case in labelled for rows in case.sentences])
+    labels = np.concatenate([found for case in labelled for found in case.labels or ()])
+    return logistic(rows, labels, np.ones(len(rows)))
+
+
+def fit_passages(cases: Sequence[Case], sentence: Linear) -> Linear:
+    """Which passages answer, scaled so that 0 is the line between answered and not."""
+    rows = [passage_rows(case, sentence) for case in cases]
+    sizes = Counter(case.kind for case in cases)
+    share = np.concatenate(
+        [np.full(len(r), 1 / sizes[c.kind]) for r, c in zip(rows, cases, strict=True)]
+    )
+    first = logistic(
+        np.concatenate(rows), np.concatenate([case.gold for case in cases]), share / share.mean()
+    )
+    best = np.array([[first.logits(r).max()] for r in rows])
+    answered = np.array([bool(case.gold.any()) for case in cases])
+    sizes2 = Counter((c.kind, bool(a)) for c, a in zip(cases, answered, strict=True))
+    share = np.array([1 / sizes2[c.kind, bool(a)] for c, a in zip(cases, answered, strict=True)])
+    scale = logistic(best, answered, share / share.mean())
+    return Linear(
+        scale.intercept + float(scale.weights[0]) * first.intercept,
+        first.weights * scale.weights[0],
+    )
+
+
+def passage_rows(case: Case, sentence: Linear) -> Floats:
+    """The features of a case's passages, as the scorer makes them."""
+    best = np.array([sentence.logits(rows).max() for rows in case.sentences])
+    return SentenceScorer.passage_features(best, case.coverage, case.question)
+
+
+def logistic(rows: Floats, labels: NDArray[np.bool_], share: Floats, l2: float = 1.0) -> Linear:
+    """Weighted logistic regression by Newton's method."""
     x = np.column_stack([np.ones(len(rows)), rows])
-    y = labels.astype(float)
-    share = np.where(labels, 0.5 / y.mean(), 0.5 / (1 - y.mean())) if balanced else np.ones(len(y))
     penalty = np.diag([0.0] + [l2] * rows.shape[1])
     beta = np.zeros(x.shape[1])
-    for _ in range(50):
+    for _ in range(60):
         p = 1 / (1 + np.exp(-(x @ beta)))
-        gradient = x.T @ (share * (p - y)) + penalty @ beta
+        gradient = x.T @ (share * (p - labels)) + penalty @ beta
         hessian = (x * (share * p * (1 - p))[:, None]).T @ x + penalty
         step = np.linalg.solve(hessian, gradient)
         beta -= step
         if np.abs(step).max() < 1e-8:
             break
-    return float(beta[0]), beta[1:]
+    return Linear(float(beta[0]), beta[1:])
 
 
-def measure(cases: Sequence[Case], intercept: float, weights: Floats) -> dict[str, float]:
-    """On held-out paragraphs: does the best sentence hold the answer; is there one?"""
-    logits = [case.features @ weights + intercept for case in cases]
-    answered = np.array([case.answered for case in cases])
-    right = [
-        c.labels[int(z.argmax())]
-        for c, z in zip(cases, logits, strict=True)
-        if c.answered and c.labels is not None
-    ]
-    best = np.array([z.max() for z in logits])
-    said = best >= 0
-    return {
-        "questions": len(cases),
-        "best_sentence_holds_answer": round(float(np.mean(right)), 4),
-        "answered_kept": round(float(said[answered].mean()), 4),
-        "unanswered_refused": round(float((~said[~answered]).mean()), 4),
-        "auc": round(auc(best, answered), 4),
-    }
+def measure(cases: Sequence[Case], sentence: Linear, passage: Linear) -> dict[str, Any]:
+    """On questions that were not fitted on, for each kind of text."""
+    report: dict[str, Any] = {}
+    for kind in sorted({case.kind for case in cases}):
+        mine = [case for case in cases if case.kind == kind]
+        best = np.array([passage.logits(passage_rows(c, sentence)).max() for c in mine])
+        answered = np.array([bool(c.gold.any()) for c in mine])
+        report[kind] = {
+            "questions": len(mine),
+            "answered_kept": round(float((best[answered] >= 0).mean()), 3),
+            "unanswered_refused": round(float((best[~answered] < 0).mean()), 3),
+            "auc": round(auc(best, answered), 3),
+        }
+    return report
+
+
+def threshold(cases: Sequence[Case], sentence: Linear, passage: Linear) -> float:
+    """The relevance that the share KEPT of all answered questions reach."""
+    best = [passage.logits(passage_rows(c, sentence)).max() for c in cases if c.gold.any()]
+    return float(1 / (1 + np.exp(-np.quantile(best, 1 - KEPT))))
 
 
 def auc(scores: Floats, labels: NDArray[np.bool_]) -> float:
@@ -225,10 +201,10 @@ def auc(scores: Floats, labels: NDArray[np.bool_]) -> float:
     return float((above > 0).mean() + 0.5 * (above == 0).mean())
 
 
-def _holds(sentence: str, answers: Sequence[str]) -> bool:
-    """Whether the sentence holds an answer, or is part of one that is longer."""
-    low = sentence.lower()
-    return any(a and (a.lower() in low or low in a.lower()) for a in answers)
+def record_of(names: Sequence[str], model: Linear) -> dict[str, Any]:
+    """A model as it is written."""
+    weights = {name: round(float(w), 4) for name, w in zip(names, model.weights, strict=True)}
+    return {"intercept": round(model.intercept, 4), "weights": weights}
 
 
 if __name__ == "__main__":

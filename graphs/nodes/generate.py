@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -28,9 +28,10 @@ async def generate(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
 
 async def _begin(
     writer: Writer, state: State, context: Context
-) -> AsyncIterator[DraftSentence] | None:
+) -> AsyncGenerator[DraftSentence, None] | None:
     """The draft from its first sentence on; None when there is not one."""
     sentences = writer.write(state["standalone"], state["evidence"], state["feedback"], context.run)
+    context.held.push_async_callback(sentences.aclose)  # who leaves early stops the model
     try:
         first = await anext(sentences)
     except StopAsyncIteration:
@@ -39,8 +40,8 @@ async def _begin(
 
 
 async def _chained(
-    first: DraftSentence, rest: AsyncIterator[DraftSentence]
-) -> AsyncIterator[DraftSentence]:
+    first: DraftSentence, rest: AsyncGenerator[DraftSentence, None]
+) -> AsyncGenerator[DraftSentence, None]:
     yield first
     async for sentence in rest:
         yield sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 
@@ -25,8 +25,11 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     when the evidence turns out thin.
     """
     question = state["standalone"]
+    return {"route": route(state["question"]), "queries": [Query(question, question)]}
+
+
+def route(question: str) -> Literal["retrieve", "direct", "refuse"]:
+    """What a question, as it was typed, needs."""
     if not words(question):
-        return {"route": "refuse"}
-    if _SMALL_TALK.match(question.strip(" !.,?")):
-        return {"route": "direct"}
-    return {"route": "retrieve", "queries": [Query(question, question)]}
+        return "refuse"
+    return "direct" if _SMALL_TALK.match(question.strip(" !.,?")) else "retrieve"

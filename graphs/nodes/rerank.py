@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -20,14 +21,11 @@ async def rerank(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     by_question: dict[str, list[Passage]] = {}
     for query, passage in found:
         by_question.setdefault(query.question, []).append(passage)
-    ranked: list[Passage] = []
-    for question, passages in by_question.items():
-        ranked += await rank(
-            question, passages, reranker=context.reranker, settings=context.reranking
-        )
-    ranked.sort(key=lambda passage: -passage.score)
-    # The sub-questions of one question each keep their best passage.
-    return {"passages": ranked[: context.retrieval.k], "tried": _tried(state)}
+    ranked = [
+        await rank(question, passages, reranker=context.reranker, settings=context.reranking)
+        for question, passages in by_question.items()
+    ]
+    return {"passages": _merged(ranked, context.retrieval.k), "tried": _tried(state)}
 
 
 def _distinct(candidates: Sequence[tuple[Query, Passage]]) -> list[tuple[Query, Passage]]:
@@ -38,6 +36,18 @@ def _distinct(candidates: Sequence[tuple[Query, Passage]]) -> list[tuple[Query, 
         if place not in best or passage.score > best[place][1].score:
             best[place] = (query, passage)
     return list(best.values())
+
+
+def _merged(ranked: Sequence[Sequence[Passage]], most: int) -> list[Passage]:
+    """The best passages of all questions, each passage once.
+
+    The sub-questions of one question each keep their best passage.
+    """
+    everything = sorted(chain.from_iterable(ranked), key=lambda passage: -passage.score)
+    once: dict[tuple[str, int], Passage] = {}
+    for passage in [*(passages[0] for passages in ranked), *everything]:
+        once.setdefault((passage.document_id, passage.start), passage)
+    return sorted(list(once.values())[:most], key=lambda passage: -passage.score)
 
 
 def _tried(state: State) -> list[Query]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
+from app.core.errors import FootnoteError
 from app.core.ports import Gateway
 from app.core.run import Run
 from app.core.text import STOP_WORDS, words
@@ -16,7 +18,9 @@ from graphs.context import Query
 
 _FEEDBACK_PASSAGES = 3
 _FEEDBACK_TERMS = 6
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)
+]
 
 
 class RuleExpander:
@@ -74,14 +78,28 @@ class ModelExpander:
         attempt: int,
         run: Run,
     ) -> list[Query]:
-        """Queries of this round. Raises what the gateway raises."""
+        """Queries of this round. Raises what the gateway raises when there are none."""
         if attempt == 0:
             return _new(await self._rewrite(question, tried, run), tried)
-        imagined = await self._gateway.text("hyde", run, question=question)
-        parts = await self._gateway.structured("decompose", _Questions, run, question=question)
-        queries = [Query(question, question, dense_text=imagined)] if imagined else []
-        queries += [Query(part, part) for part in parts.questions if part != question]
+        queries: list[Query] = []
+        failed: FootnoteError | None = None
+        for name, search in (("hyde", self._imagine), ("decompose", self._decompose)):
+            try:
+                queries += await search(question, run)
+            except FootnoteError as error:
+                run.skip(name, error.message)
+                failed = error
+        if failed and not queries:
+            raise failed
         return _new(queries, tried)
+
+    async def _imagine(self, question: str, run: Run) -> list[Query]:
+        imagined = await self._gateway.text("hyde", run, question=question)
+        return [Query(question, question, dense_text=imagined)] if imagined else []
+
+    async def _decompose(self, question: str, run: Run) -> list[Query]:
+        reply = await self._gateway.structured("decompose", _Questions, run, question=question)
+        return [Query(part, part) for part in reply.questions]
 
     async def _rewrite(self, question: str, tried: Sequence[Query], run: Run) -> list[Query]:
         reply = await self._gateway.structured(
@@ -92,4 +110,13 @@ class ModelExpander:
 
 def _new(queries: Sequence[Query], tried: Sequence[Query]) -> list[Query]:
     """What has not been tried: a loop on the same input would find the same."""
-    return [query for query in dict.fromkeys(queries) if query not in tried]
+    new = {_searched(query): query for query in reversed(queries)}
+    for query in tried:
+        new.pop(_searched(query), None)
+    return list(reversed(new.values()))
+
+
+def _searched(query: Query) -> Query:
+    """What the engine and the reranker make of a query: they see neither case nor blanks."""
+    plain = (" ".join(text.lower().split()) for text in astuple(query))
+    return Query(*plain)

@@ -10,19 +10,23 @@ from pydantic import BaseModel
 from app.core.errors import FootnoteError
 from app.core.ports import Gateway, SentenceScorer
 from app.core.run import Run
-from app.core.text import sentence_spans, words
+from app.core.text import sentence_spans
+from graphs.citations import proved
 from graphs.context import Checked, DraftSentence, Evidence, Quote
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
-_LITERAL = 0.8  # share of a sentence's words in its quote that makes asking a model needless
+_ESSENCE = re.compile(r"\w+|[^\w\s.,;:!'\"“”‘’()*`|]")  # a sign may mean as much as a word
+_FILLERS = frozenset(("a", "an", "the", "this", "these", "that", "which", "of", "our", "your"))
 _MOST_QUOTES = 2
 
 
 class LocalVerifier:
     """Quotes, numbers and a local scorer.
 
-    A quoted sentence is proved by being a quote. A written one needs a cited passage
-    with a sentence that supports it, and every number in it must stand in what it cites.
+    A quoted sentence is proved by being a quote. A written one is proved when a cited
+    sentence says the same words in the same order, but for fillers: shared words alone
+    prove nothing, as "not" or a swapped name turns a sentence round. Every number in it
+    must stand in what it cites.
 
     Args:
         scorer: Scores how near a sentence of the evidence is to the written one.
@@ -51,7 +55,7 @@ class LocalVerifier:
         sentence that is certainly not supported has `supported` False and no doubt.
         """
         if sentence.quotes:
-            exact = all(quote.text.strip() for quote in sentence.quotes)
+            exact = proved(sentence.quotes) == list(sentence.quotes)
             return Checked(sentence.text, tuple(sentence.quotes), exact), ""
         cited = [e for e in evidence if e.number in sentence.numbers]
         if not cited:
@@ -61,15 +65,15 @@ class LocalVerifier:
             why = f"{', '.join(missing)} does not stand in the passages it cites"
             return Checked(sentence.text, (), False, why), ""
         scored = await self._scored_quotes(sentence.text, cited)
-        quotes = _best_of_each(scored)
-        if not quotes:
+        if not scored:
             return Checked(sentence.text, (), False, "the passages it cites hold no sentence"), ""
-        support, literal = max(s for s, _ in scored), _overlap(sentence.text, quotes)
-        if literal >= _LITERAL and support >= self._threshold:
-            return Checked(sentence.text, quotes, True), ""
-        if support >= self._threshold:
-            return Checked(sentence.text, quotes, True), "" if literal >= 0.5 else "other words"
-        return Checked(sentence.text, quotes, True), "no cited sentence says this"
+        if max(support for support, _ in scored) < self._threshold:
+            doubt = "no cited sentence says this"
+        elif literal := [q for _, q in scored if _essence(q.text) == _essence(sentence.text)]:
+            return Checked(sentence.text, tuple(literal[:_MOST_QUOTES]), True), ""
+        else:
+            doubt = "the cited passages say it in other words, if they do"
+        return Checked(sentence.text, _best_of_each(scored), True), doubt
 
     async def _scored_quotes(
         self, text: str, cited: Sequence[Evidence]
@@ -139,10 +143,9 @@ def _plain(number: str) -> str:
     return re.sub(r"([.,]\d*?)0+$", r"\1", bare).rstrip(".,") if re.search(r"[.,]", bare) else bare
 
 
-def _overlap(text: str, quotes: Sequence[Quote]) -> float:
-    wanted = set(words(text))
-    there = {word for q in quotes for word in words(f"{q.evidence.context} {q.text}")}
-    return len(wanted & there) / len(wanted) if wanted else 0.0
+def _essence(text: str) -> list[str]:
+    """The words and signs that carry a sentence's meaning, in their order."""
+    return [word for word in _ESSENCE.findall(text.lower()) if word not in _FILLERS]
 
 
 def _best_of_each(scored: Sequence[tuple[float, Quote]]) -> tuple[Quote, ...]:

@@ -3,60 +3,59 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from app.core.ports import Gateway, SentenceScorer
 from app.core.run import Run
-from app.core.text import is_table_row, sentence_spans, table_header
+from app.core.text import WORD, is_table_row, sentence_spans, table_header
 from graphs.context import DraftSentence, Evidence, Quote
+from graphs.skills.split import MARK, SentenceStream
 
 NO_ANSWER = "NO ANSWER"
-_MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’)\]]*(?:\s*\[\d[\d,\s]*\][.!?。！？]?)*(?=\s)|\n")
+_LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
+_BULLETS = re.compile(r"^(?:[-*•]\s+)+")
 
 
 class ExtractiveReader:
     """Answers with the best sentences of the evidence, quoted exactly.
 
+    A sentence counts for what it says and for the passage it stands in.
+
     Args:
         scorer: Scores single sentences.
-        threshold: A best sentence below it does not answer.
+        threshold: Evidence of which no passage is as relevant does not answer.
         most: How many sentences at the most.
-        near: Further sentences score at least this share of the best one.
     """
 
-    def __init__(
-        self, scorer: SentenceScorer, *, threshold: float, most: int, near: float = 0.75
-    ) -> None:
+    def __init__(self, scorer: SentenceScorer, *, threshold: float, most: int) -> None:
         self._scorer = scorer
         self._threshold = threshold
         self._most = most
-        self._near = near
 
     async def write(
         self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
     ) -> AsyncGenerator[DraftSentence, None]:
-        """The best sentences, best first; none when even the best is too weak."""
+        """The best sentences, best first; none when even the best passage is too weak."""
         units = _units(evidence)
-        if not units:
+        relevance = [_relevance(item) for item in evidence]
+        if not units or max(relevance) < self._threshold:
             return
         scores = await self._scorer.score_sentences(
             question, [u.quote.text for u in units], [u.context for u in units]
         )
-        ranked = sorted(zip(scores, units, strict=True), key=lambda pair: -pair[0])
-        best = ranked[0][0]
-        if best < self._threshold:
-            return
-        shown: set[str] = set()
-        for score, unit in ranked:
-            text = unit.quote.text
-            if score < best * self._near or len(shown) == self._most:
+        ranked = sorted(
+            zip(scores, units, strict=True),
+            key=lambda pair: -pair[0] * _relevance(pair[1].quote.evidence),
+        )
+        shown: list[Quote] = []
+        for _, unit in ranked:
+            if len(shown) == self._most:
                 return
-            if text not in shown:
-                shown.add(text)
-                yield DraftSentence(" ".join(text.split()), quotes=[unit.quote])
+            if not any(_overlap(unit.quote, quote) for quote in shown):
+                shown.append(unit.quote)
+                yield DraftSentence(" ".join(unit.quote.text.split()), quotes=[unit.quote])
 
 
 class ModelWriter:
@@ -81,23 +80,19 @@ class ModelWriter:
         stream = self._gateway.stream(
             "generate", run, question=question, passages=passages, feedback=feedback
         )
-        rest, truncated = "", False
+        sentences, truncated = SentenceStream(), False
         async with aclosing(stream) as pieces:
             async for piece in pieces:
-                rest += piece.text
                 truncated = truncated or piece.truncated
-                while cut := _SENTENCE_END.search(rest):
-                    sentence, rest = rest[: cut.end()], rest[cut.end() :]
-                    # Marks may follow the full stop: then they belong to it.
-                    late = _MARK.match(rest)
-                    if late:
-                        sentence, rest = sentence + late.group(), rest[late.end() :]
+                for sentence in sentences.feed(piece.text):
                     if drafted := _drafted(sentence):
                         yield drafted
-        if truncated:
+        if truncated:  # what is left is half a sentence
             run.skip("generate", "the reply was cut at chat.max_output_tokens")
-        elif drafted := _drafted(rest):
-            yield drafted
+            return
+        for sentence in sentences.end():
+            if drafted := _drafted(sentence):
+                yield drafted
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +101,23 @@ class _Unit:
     context: str
 
 
+def _relevance(item: Evidence) -> float:
+    """What the reranker said of a passage; 1 when nobody did."""
+    said = item.passage.scores.rerank
+    return 1.0 if said is None else said
+
+
+def _overlap(one: Quote, other: Quote) -> bool:
+    """Whether two quotes share words of a document, or say the same."""
+    same = one.evidence.passage.document_id == other.evidence.passage.document_id
+    return one.text == other.text or (same and one.start < other.end and other.start < one.end)
+
+
 def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
     """What can be quoted; a table's row has its header as context, and is no unit itself."""
     found: list[_Unit] = []
     for item in evidence:
-        for span in sentence_spans(item.text):
+        for span in _whole(item.text, sentence_spans(item.text)):
             text, context = item.text[span.start : span.end], item.context
             if is_table_row(text):
                 header = table_header(item.text, span)
@@ -123,9 +130,20 @@ def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
     return found
 
 
+def _whole(text: str, spans: Sequence[Span]) -> Iterator[Span]:
+    """Sentences; one that begins with a pronoun comes with the sentence before it."""
+    for number, span in enumerate(spans):
+        before = spans[number - 1] if number else None
+        leans = _LEANS.match(text, span.start)
+        if before and leans and "\n" not in text[before.end : span.start].strip(" "):
+            yield Span(before.start, span.end)
+        else:
+            yield span
+
+
 def _drafted(sentence: str) -> DraftSentence | None:
-    numbers = [int(n) for marks in _MARK.findall(sentence) for n in marks.split(",")]
-    text = _MARK.sub("", sentence).strip().lstrip("-*• ").strip()
-    if not text or text.strip(" .") == NO_ANSWER:
+    numbers = [int(n) for marks in MARK.findall(sentence) for n in marks.split(",")]
+    text = _BULLETS.sub("", MARK.sub("", sentence).strip())
+    if not WORD.search(text) or text.strip(" .*").upper() == NO_ANSWER:
         return None
     return DraftSentence(text, numbers=list(dict.fromkeys(numbers)))

@@ -7,6 +7,7 @@ FOOTNOTE_QDRANT__URL set, a real one is asked as well.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -28,6 +29,8 @@ from tests.contract.chunk_store import (
 from tests.support.documents import DIMENSIONS, asking, made
 from tests.support.environment import REAL_QDRANT_KEY, REAL_QDRANT_URL
 
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
+
 
 class Yielding(AsyncQdrantClient):
     """The local client never waits; this one lets others run before every call, as a network
@@ -37,7 +40,7 @@ class Yielding(AsyncQdrantClient):
         found = super().__getattribute__(name)
         if name == "close":
             return _nothing
-        if name.startswith("_") or not asyncio.iscoroutinefunction(found):
+        if name.startswith("_") or not inspect.iscoroutinefunction(found):
             return found
 
         async def later(*args: Any, **kwargs: Any) -> Any:

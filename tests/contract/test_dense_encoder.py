@@ -28,8 +28,12 @@ def bundled() -> FastembedEncoder:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> SentenceTransformerEncoder:
-    folder = tiny_sentence_transformer(tmp_path_factory.mktemp("model"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_sentence_transformer(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def tiny(folder: Path) -> SentenceTransformerEncoder:
     return SentenceTransformerEncoder(str(folder), batch_size=2)
 
 
@@ -72,6 +76,13 @@ class TestSentenceTransformers(DenseEncoderContract):
     @pytest.fixture
     def encoder(self, tiny: SentenceTransformerEncoder) -> SizingEncoder:
         return tiny
+
+    def test_loading_draws_no_bar_into_a_log(
+        self, folder: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        SentenceTransformerEncoder(str(folder), threads=2)
+
+        assert "%|" not in capfd.readouterr().err
 
     async def test_it_reads_what_the_model_says(self, encoder: SizingEncoder) -> None:
         assert (encoder.max_tokens, encoder.dimensions) == (MAX_TOKENS, 16)

@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from eval.bench.child import Unavailable, say
-from eval.bench.corpus import DIMENSIONS, Corpus, make_corpus, number_of
+from eval.bench.material.corpus import DIMENSIONS, Corpus, make_corpus, number_of
 
 
 class Given(Embeddings):

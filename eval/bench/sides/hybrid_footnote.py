@@ -15,7 +15,7 @@ from app.adapters.bm25 import Bm25Encoder
 from app.adapters.qdrant_edge import EdgeStore
 from app.core.types import Chunk, Document, EncodedChunk, HybridQuery, Scope
 from eval.bench.child import say
-from eval.bench.corpus import DIMENSIONS, WORDS_OF_CHUNK, Corpus, make_corpus, number_of
+from eval.bench.material.corpus import DIMENSIONS, WORDS_OF_CHUNK, Corpus, make_corpus, number_of
 
 _OF_DOCUMENT = 100  # chunks
 _TENANT = "default"

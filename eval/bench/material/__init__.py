@@ -1,0 +1,1 @@
+"""What it is measured with: corpora, doubles, and graphs to compare with."""

@@ -1,0 +1,1 @@
+"""What is measured: each file has a `measure` that runs in a process of its own."""

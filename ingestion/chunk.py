@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from app.core.text import is_table_ruler
 from app.core.types import Chunk, Page, ParsedDocument
 
-VERSION = "structure/1"
+VERSION = "structure/2"
 """Part of the index fingerprint."""
 
 SEPARATOR = " > "
@@ -59,6 +60,7 @@ class Chunker:
         sections = list(_sections(document.text, document.pages))
         pieces = self._merge(document, sections, self._chunk_tokens)
         spans = [part for piece in pieces for part in self._split(document, piece)]
+        columns = _columns([document.text[span.start : span.end] for span in spans])
         return [
             Chunk(
                 ordinal=number,
@@ -66,14 +68,16 @@ class Chunker:
                 start=span.start,
                 end=span.end,
                 page=span.page,
-                heading=SEPARATOR.join(span.headings),
+                heading=SEPARATOR.join([*span.headings, *named]),
             )
-            for number, span in enumerate(spans)
+            for number, (span, named) in enumerate(zip(spans, columns, strict=True))
         ]
 
     def embedding_text(self, title: str, chunk: Chunk) -> str:
         """What the encoders read: title and headings in front, never more than fits."""
-        return f"{self._prefix(title, chunk.heading)}\n{chunk.text.strip()}"
+        body = chunk.text.strip()
+        room = self._max_tokens - self._count([body])[0] - _SPECIAL_TOKENS
+        return f"{self._prefix(title, chunk.heading, room)}\n{body}"
 
     def _merge(
         self, document: ParsedDocument, pieces: Sequence[_Piece], capacity: int
@@ -94,7 +98,8 @@ class Chunker:
         return merged
 
     def _split(self, document: ParsedDocument, piece: _Piece) -> Iterator[_Piece]:
-        prefix = self._count([self._prefix(document.title, SEPARATOR.join(piece.headings))])[0]
+        heading = SEPARATOR.join(piece.headings)
+        prefix = self._count([self._prefix(document.title, heading, self._max_tokens // 2)])[0]
         capacity = min(self._chunk_tokens, self._max_tokens - prefix - _SPECIAL_TOKENS)
         text = document.text[piece.start : piece.end]
         if self._count([text])[0] <= capacity:
@@ -105,11 +110,11 @@ class Chunker:
         cut = [replace(piece, start=start, end=end) for start, end in pairwise(starts)]
         yield from self._merge(document, cut, capacity)
 
-    def _prefix(self, title: str, heading: str) -> str:
-        """Title and heading path; of a long path the nearest headings stay."""
+    def _prefix(self, title: str, heading: str, most: int) -> str:
+        """Title and heading path in at most so many tokens; the nearest headings stay."""
         path = f"{title}{SEPARATOR}{heading}" if heading and heading != title else title
         path = path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
-        while self._count([path])[0] > self._max_tokens // 2:  # some scripts take 3 a character
+        while len(path) > 1 and self._count([path])[0] > most:
             path = "…" + path[len(path) // 4 + 1 :]
         return path
 
@@ -125,6 +130,23 @@ class Chunker:
     def _count(self, texts: Sequence[str]) -> list[int]:
         found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in found]
+
+
+def _columns(texts: Sequence[str]) -> Iterator[list[str]]:
+    """For a chunk that goes on with a table: the names of the table's columns."""
+    header: str | None = None
+    for text in texts:
+        lines = text.strip().split("\n")
+        begins = len(lines) > 1 and is_table_ruler(lines[1])
+        if not lines[0].startswith("|"):
+            header = None
+        yield [header] if header and not begins else []
+        for line, following in pairwise([*lines, ""]):
+            if not line.startswith("|"):
+                header = None
+            elif is_table_ruler(following):
+                cells = (cell.strip() for cell in line.strip("|").split("|"))
+                header = ", ".join(cell for cell in cells if cell)
 
 
 def _join(text: str, first: _Piece, second: _Piece) -> _Piece:
@@ -168,6 +190,6 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
     tokens = MarkdownIt("commonmark").parse(text)
     for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.map and token.level == 0:
-            title = " ".join(inline.content.strip("*_ ").split())
+            title = " ".join(inline.content.replace("**", "").strip("*_ ").split())
             if title:
                 yield line_starts[token.map[0]], int(token.tag[1:]), title

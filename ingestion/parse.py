@@ -12,6 +12,7 @@ from app.core.errors import PermanentError
 from app.core.types import Page, ParsedDocument
 from ingestion import mail, markdown
 from ingestion.encoding import decode, is_binary, marked_encoding
+from ingestion.entities import shield, unshield
 from ingestion.structure import to_markdown
 
 VERSION = "kreuzberg-4.10/2"
@@ -128,11 +129,13 @@ def _read_other(path: Path, kind: str) -> Read:
         data = decode(data).encode()
     if kind.startswith("text/") and is_binary(data):
         raise _explain("binary")
+    data = shield(data, kind)
     result = _extract(
         lambda k, config: k.extract_bytes_sync(data, kind, config=config), pages=kind != _PDF
     )
     text, pages = _canonical(result)
-    stated = _one_line(str(result.metadata.get("title") or result.metadata.get("subject") or ""))
+    stated = unshield(str(result.metadata.get("title") or result.metadata.get("subject") or ""))
+    stated = _one_line(stated)
     return "" if _PLACEHOLDER.fullmatch(stated) else stated, text, pages
 
 
@@ -177,7 +180,8 @@ def _canonical(result: Any) -> tuple[str, list[Page]]:
     nodes = (result.document or {}).get("nodes", [])
     if result.mime_type == _PDF and nodes:
         return to_markdown(nodes)
-    text = str(result.content).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    text = unshield(str(result.content)).replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\x00", "")
     return _take_out_marks(markdown.unescaped(markdown.without_pictures(text)).lstrip("\n"))
 
 
@@ -203,4 +207,4 @@ def _title(text: str, path: Path) -> str:
 
 
 def _one_line(title: str) -> str:
-    return " ".join(title.strip("#*_ ").split())[:_TITLE_CHARS]
+    return " ".join(title.replace("**", "").strip("#*_ ").split())[:_TITLE_CHARS]

@@ -21,7 +21,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from app.core.ports import DenseEncoder
-from app.core.text import STOP_WORDS, sentence_spans, words
+from app.core.text import STOP_WORDS, plain, sentence_spans, words
 from app.core.types import Vectors
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "sentence_scorer.json"
@@ -117,7 +117,7 @@ class SentenceScorer:
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]
     ) -> Floats:
         """One row of SENTENCE features for each sentence."""
-        placed = [f"{c}\n{s}" for c, s in zip(contexts, sentences, strict=True)]
+        placed = [plain(f"{c}\n{s}") for c, s in zip(contexts, sentences, strict=True)]
         vectors = await self._vectors([question, *placed])
         wanted = self._stems(question)
         around = {context: self._stems(context) for context in set(contexts)}

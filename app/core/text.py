@@ -23,6 +23,7 @@ STOP_WORDS = frozenset(
 """English words that say nothing of a question's subject."""
 
 _RAGGED = 15  # characters by which a wrapped line may be shorter than its neighbours
+_CELL = re.compile(r"[ \t]*\|[ \t|]*")
 _BLANK = re.compile(r"^\s*$")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}(\s|$)")
 _RULE = re.compile(r"^\s*(?:[-*_=]\s*){3,}$")
@@ -69,6 +70,17 @@ def table_header(text: str, row: Span) -> Span | None:
 def is_table_row(unit: str) -> bool:
     """Whether a quotable unit is a row of a Markdown table."""
     return unit.startswith("|") and unit.count("|") >= 2
+
+
+def is_table_ruler(line: str) -> bool:
+    """Whether a line is the ruler below the header of a Markdown table."""
+    return bool(_RULER.match(line))
+
+
+def plain(text: str) -> str:
+    """Text without the marks of Markdown: a table's row becomes a list of its cells."""
+    cells = _CELL.sub(", ", text.replace("**", "").replace("`", ""))
+    return "\n".join(line.strip(" ,") for line in cells.splitlines())
 
 
 def words(text: str) -> list[str]:

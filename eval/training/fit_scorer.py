@@ -32,7 +32,7 @@ from app.adapters.sentence_scorer import PASSAGE, SENTENCE, WEIGHTS, Linear, Sen
 from app.core.text import sentence_spans
 from eval.training.questions import LICENCES, Question, Set, read_sets, training_chunker
 
-FOUND, POOL, KEPT = 8, 40, 0.95
+FOUND, POOL, KEPT = 8, 40, 0.98
 Floats = NDArray[np.float64]
 
 

@@ -109,9 +109,7 @@ def _wiki(folder: Path) -> Set:
             for question, answers, answerable in about:
                 held_out = index % 3 == 0  # by paragraph, so that none fits and measures
                 asked.append(
-                    Question(
-                        question, frozenset([index]), answerable, answers, held_out=held_out
-                    )
+                    Question(question, frozenset([index]), answerable, answers, held_out=held_out)
                 )
         questions += [asked[i] for i in rng.permutation(len(asked))[:SAMPLE]]
     return Set("wiki", "wiki", passages, questions)
@@ -142,7 +140,9 @@ def _clapnq(folder: Path) -> list[tuple[str, str, About]]:
         for row in _lines(file):
             chosen = tuple(row["output"][0].get("selected_sentences") or ())
             passage = row["passages"][0]
-            found.append((passage["title"], passage["text"], [(row["input"], chosen, bool(chosen))]))
+            found.append(
+                (passage["title"], passage["text"], [(row["input"], chosen, bool(chosen))])
+            )
     return found
 
 
@@ -179,7 +179,8 @@ def _prose(folder: Path, name: str) -> Set:
     text = (folder / f"chunking_eval/corpora/{name}.md").read_text()
     title = name.replace("_", " ")
     passages = [
-        TrainingPassage(title, chunk) for chunk in training_chunker().cut(ParsedDocument(name, title, text))
+        TrainingPassage(title, chunk)
+        for chunk in training_chunker().cut(ParsedDocument(name, title, text))
     ]
     questions: list[Question] = []
     with (folder / "chunking_eval/questions_df.csv").open() as file:

@@ -13,7 +13,6 @@ from graphs.context import Context
 from graphs.state import State
 
 
-
 async def guard(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Check the question and lay out the run's state.
 

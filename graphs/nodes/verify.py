@@ -39,7 +39,8 @@ async def verify(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             kept.append(checked)
     except FootnoteError as error:
         broken = error.message
-        context.run.skip("generate", f"{error.message} after {len(kept)} sentences")
+        count = "1 sentence" if len(kept) == 1 else f"{len(kept)} sentences"
+        context.run.skip("generate", f"{error.message} after {count}")
     if kept:
         for reason in reasons:
             context.run.skip("verify", f"withheld {reason}")

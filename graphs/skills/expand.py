@@ -18,9 +18,7 @@ from graphs.context import Query
 
 _FEEDBACK_PASSAGES = 3
 _FEEDBACK_TERMS = 6
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)
-]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
 class RuleExpander:

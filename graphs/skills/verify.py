@@ -15,6 +15,7 @@ from graphs.citations import proved
 from graphs.context import Checked, DraftSentence, Evidence, Quote
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_GROUPED = re.compile(r"[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})*(?!\d)")
 _ESSENCE = re.compile(r"\w+|[^\w\s.,;:!'\"“”‘’()*`|]")  # a sign may mean as much as a word
 _FILLERS = frozenset(("a", "an", "the", "this", "these", "that", "which", "of", "our", "your"))
 _MOST_QUOTES = 2
@@ -138,9 +139,11 @@ def _missing_numbers(text: str, cited: Sequence[Evidence]) -> list[str]:
 
 
 def _plain(number: str) -> str:
-    """A number without its thousands separators and trailing zeros."""
-    bare = re.sub(r"[.,](?=\d{3}(?:\D|$))", "", number)
-    return re.sub(r"([.,]\d*?)0+$", r"\1", bare).rstrip(".,") if re.search(r"[.,]", bare) else bare
+    """A number without its thousands separators and trailing zeros, with a decimal point."""
+    if grouped := _GROUPED.match(number):
+        number = re.sub(r"\D", "", grouped.group()) + number[grouped.end() :]
+    whole, _, fraction = number.replace(",", ".").partition(".")
+    return f"{whole}.{fraction.rstrip('0')}".rstrip(".") if fraction.isdigit() else number
 
 
 def _essence(text: str) -> list[str]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from app.core.ports import Gateway, SentenceScorer
 from app.core.run import Run
-from app.core.text import WORD, is_table_row, sentence_spans, table_header
+from app.core.text import WORD, Span, is_table_row, sentence_spans, table_header, words
 from graphs.context import DraftSentence, Evidence, Quote
 from graphs.skills.split import MARK, SentenceStream
 
 NO_ANSWER = "NO ANSWER"
+_FEWEST_WORDS = 3
 _LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
 _BULLETS = re.compile(r"^(?:[-*•]\s+)+")
 
@@ -119,6 +120,8 @@ def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
     for item in evidence:
         for span in _whole(item.text, sentence_spans(item.text)):
             text, context = item.text[span.start : span.end], item.context
+            if text.isascii() and len(words(text)) < _FEWEST_WORDS:
+                continue  # a greeting, a name below a letter; other scripts have other words
             if is_table_row(text):
                 header = table_header(item.text, span)
                 if header is None and item.text[span.end :].lstrip().startswith("|--"):
@@ -135,7 +138,7 @@ def _whole(text: str, spans: Sequence[Span]) -> Iterator[Span]:
     for number, span in enumerate(spans):
         before = spans[number - 1] if number else None
         leans = _LEANS.match(text, span.start)
-        if before and leans and "\n" not in text[before.end : span.start].strip(" "):
+        if before and leans and text[before.end : span.start].strip(" ") in ("", "\n"):
             yield Span(before.start, span.end)
         else:
             yield span

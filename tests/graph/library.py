@@ -35,6 +35,10 @@ RIVAL_DOCUMENTS: Mapping[str, str] = {
     "rival.md": "# Leave at the rival\n\nRival staff get 40 days of paid leave a year.\n"
 }
 
+# Scores of the bundled model may change: a test says itself what counts as good enough.
+ANYTHING_GOES = {"relevant": 0.0, "answerable": 0.0, "supported": 0.0}
+NOTHING_DOES = {"relevant": 1.0, "answerable": 1.0}
+
 LEAVE_QUESTION = "How many days of paid leave do full-time employees get a year?"
 FAR_QUESTION = "Which noble gas is used in balloons?"
 
@@ -57,8 +61,7 @@ class Library:
             settings: Sections as dicts; `chat` and `answer` have calm defaults here.
         """
         chat = {"max_retries": 0, "timeout_s": 10.0, **settings.pop("chat", {})}
-        # Scores of the bundled model may change: a test says what counts as relevant.
-        answer = {"relevant": 0.0, "supported": 0.0, **settings.pop("answer", {})}
+        answer = {**ANYTHING_GOES, **settings.pop("answer", {})}
         chosen = {"data_dir": self.data_dir, "chat": chat, "answer": answer, **settings}
         if model is not None:
             chosen["openai_base_url"] = model.base_url

@@ -7,10 +7,10 @@ import pytest
 from app.core.types import Status
 from app.service import Footnote
 from graphs.nodes.abstain import NO_ANSWER
-from tests.graph.library import FAR_QUESTION, LEAVE_QUESTION, hear
+from tests.graph.library import FAR_QUESTION, LEAVE_QUESTION, NOTHING_DOES, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-SETTINGS = {"answer": {"relevant": 1.0}}  # nothing is ever good enough
+SETTINGS = {"answer": NOTHING_DOES}
 
 
 async def test_thin_evidence_is_searched_once_more_with_other_words(reader: Footnote) -> None:

@@ -12,7 +12,8 @@ from app.core.types import Scope, Status
 from app.service import Footnote
 from tests.graph.chat import Chat
 from tests.graph.library import FAR_QUESTION, LEAVE, LEAVE_QUESTION, Library, hear
-from tests.support.scripted_openai import ScriptedOpenAI, Status as Failing
+from tests.support.scripted_openai import ScriptedOpenAI
+from tests.support.scripted_openai import Status as Failing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FROM_CACHE = ["everything: answered from the cache"]
@@ -119,7 +120,7 @@ async def test_only_what_was_proved_and_complete_is_remembered(
         {"generate": "Staff enjoy 25 days off [1].", "verify": Failing(500)},
     ):
         for _ in range(2):
-            Chat(server, **lines)  # type: ignore[arg-type]
+            Chat(server, **lines)
             heard = await hear(footnote, FAR_QUESTION, tenant=tenant)
             assert heard.answer.skipped != FROM_CACHE
 

@@ -10,7 +10,7 @@ import pytest
 from app.core.errors import InputError, NotFoundError
 from app.core.types import Ask, Feedback, Scope, Step
 from app.service import Footnote
-from tests.graph.library import LEAVE_QUESTION, RIVAL, Library, hear
+from tests.graph.library import LEAVE_QUESTION, NOTHING_DOES, RIVAL, Library, hear
 
 
 async def test_a_restart_forgets_nothing(library: Library) -> None:
@@ -57,9 +57,7 @@ async def test_forgetting_leaves_nothing_behind(library: Library) -> None:
             await footnote.conversation("to-forget", "default")
         with pytest.raises(NotFoundError):
             await footnote.forget("to-forget", "default")
-        again = await hear(
-            footnote, "When does it open?", conversation="to-forget", trace=True
-        )
+        again = await hear(footnote, "When does it open?", conversation="to-forget", trace=True)
     assert "condense" in again.nodes
     assert not any(step.details for step in again.steps if step.node == "condense")
 
@@ -75,7 +73,7 @@ async def test_two_questions_at_once_are_both_remembered(library: Library) -> No
 
 
 async def test_a_question_broken_off_leaves_the_conversation_as_it_was(library: Library) -> None:
-    async with library.open(answer={"relevant": 1.0}) as footnote:
+    async with library.open(answer=NOTHING_DOES) as footnote:
         first = await hear(footnote, LEAVE_QUESTION, conversation="broken-off")
         for node in ("plan", "retrieve", "expand", "generate"):
             await _leave_after(footnote, node, "broken-off")

@@ -11,7 +11,7 @@ from graphs.nodes.direct import GREETING, NO_QUESTION
 from tests.graph.library import LEAVE_QUESTION, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-SETTINGS = {"answer": {"relevant": 0.0, "max_question_chars": 100}}
+SETTINGS = {"answer": {"max_question_chars": 100}}
 
 
 @pytest.mark.parametrize("greeting", ["Hello!", "good morning", "Thanks a lot.", "Danke"])

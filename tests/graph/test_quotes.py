@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from app.core.types import Status
+from app.core.types import Ask, Scope, Status
 from app.service import Footnote
 from graphs.nodes.abstain import NO_ANSWER
-from tests.graph.library import ALLOWANCE, LEAVE, LEAVE_QUESTION, RIVAL, Library, hear
+from tests.graph.library import ALLOWANCE, LEAVE, LEAVE_QUESTION, RIVAL, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,8 +28,6 @@ async def test_an_answer_is_the_very_words_of_a_document(reader: Footnote) -> No
 
 
 async def test_asking_plainly_gives_the_same_answer_as_streaming(reader: Footnote) -> None:
-    from app.core.types import Ask, Scope
-
     streamed = await hear(reader, "What is the daily allowance in Germany?")
     plain = await reader.ask(Ask("What is the daily allowance in Germany?", Scope()))
     assert plain.answer == streamed.answer.answer and ALLOWANCE in plain.answer
@@ -87,23 +83,6 @@ async def test_steps_are_told_one_by_one_and_details_only_when_asked_for(
         assert all(step.ms >= 0 for step in heard.steps)
         # The last step is still running when the answer is made up.
         assert set(heard.answer.timings_ms) == {step.node for step in heard.steps} - {"finish"}
-
-
-async def test_a_conversation_keeps_messages_and_ids_only(
-    reader: Footnote, library: Library
-) -> None:
-    """A checkpoint of a few KB: no passage, no score."""
-    conversation = (await hear(reader, LEAVE_QUESTION)).answer.conversation_id
-    for _ in range(4):
-        await hear(reader, "And the daily allowance?", conversation=conversation)
-    config = {"configurable": {"thread_id": f'["default", "{conversation}"]'}}
-    saver = reader.memory.checkpointer
-    kept = [checkpoint async for checkpoint in saver.alist(config)]  # type: ignore[arg-type]
-    assert len(kept) == 1
-    values = {name: held for name, held in kept[0].checkpoint["channel_values"].items() if held}
-    assert list(values) == ["messages"]
-    assert len(values["messages"]) == 10
-    assert b"Parental" not in Path(library.data_dir / "conversations.sqlite").read_bytes()
 
 
 async def test_nothing_near_is_said_when_nothing_was_found(reader: Footnote) -> None:

@@ -7,12 +7,12 @@ import pytest
 from app.core.types import Message, Status
 from app.service import Footnote
 from tests.graph.chat import Chat, Line, supported
-from tests.graph.library import ALLOWANCE, LEAVE, hear
+from tests.graph.library import ALLOWANCE, LEAVE, NOTHING_DOES, hear
 from tests.support.scripted_openai import Malformed, Received, ScriptedOpenAI
 from tests.support.scripted_openai import Status as Failing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-SETTINGS = {"answer": {"relevant": 1.0}}  # nothing is ever good enough
+SETTINGS = {"answer": NOTHING_DOES}
 QUESTION = "Do we get more days off than euros a day abroad?"
 REWRITTEN = {"queries": ["paid leave days per year", "daily allowance Germany"]}
 PARTS = {"questions": ["How many days of paid leave?", "What is the daily allowance?"]}
@@ -108,9 +108,7 @@ async def test_one_way_that_fails_leaves_the_other(
     assert heard.nodes.count("retrieve") == 1 + 2 + 2
     Chat(server, rewrite=REWRITTEN, hyde=IMAGINED, decompose=Malformed(), generate="NO ANSWER")
     heard = await hear(writer, QUESTION)
-    assert heard.answer.skipped == [
-        "decompose: the chat model's reply is not the JSON asked for"
-    ]
+    assert heard.answer.skipped == ["decompose: the chat model's reply is not the JSON asked for"]
     assert heard.nodes.count("retrieve") == 1 + 2 + 1
 
 

@@ -1,0 +1,260 @@
+"""Chunks: no character is lost, none is cut off by the encoder, and each knows its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.adapters import bundled
+from app.core.types import Chunk, Page, ParsedDocument
+from ingestion.chunk import SEPARATOR, Chunker
+
+SMALL = 48
+"""Tokens of a chunk in the random documents, so that few words make many chunks."""
+WORDS = st.sampled_from(
+    ["leave", "Überstunden", "東京の天気", "휴가규정을", "🏖️", "👩‍👩‍👧‍👦", "𝕬𝖟", "1,200", "café",
+     "naïve", "ﷺ", "x" * 3000, "supercalifragilistic" * 6, "e\u0301", "a\u00a0b", "\u2028"]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Made:
+    """A document and, for each block of it, (start, heading path, whether it is a heading)."""
+
+    document: ParsedDocument
+    blocks: list[tuple[int, tuple[str, ...], bool]]
+
+
+def sentence(most: int) -> st.SearchStrategy[str]:
+    return st.lists(WORDS, min_size=1, max_size=most).map(lambda words: " ".join(["So", *words]))
+
+
+HEADING = st.tuples(st.integers(1, 6), sentence(4))
+BLOCK = st.one_of(
+    sentence(60),
+    st.lists(sentence(8), min_size=1, max_size=9).map(lambda items: "- " + "\n- ".join(items)),
+    st.lists(sentence(8), min_size=1, max_size=4).map(lambda items: "1. " + "\n   - ".join(items)),
+    st.lists(sentence(3), min_size=2, max_size=12).map(
+        lambda cells: "| A | B |\n| --- | --- |\n" + "\n".join(f"| {c} | 1 |" for c in cells)
+    ),
+    st.lists(sentence(5), min_size=1, max_size=8).map(
+        lambda lines: "```sh\n# not a heading\n" + "\n\n".join(lines) + "\n```"
+    ),
+    st.sampled_from(["---", "<!-- note -->", "> quoted words\n> go on", "    indented code"]),
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn, body: bool = True) -> Made:
+    """Random Markdown; without `body`, headings alone."""
+    blocks = draw(st.lists(st.one_of(HEADING, BLOCK) if body else HEADING, max_size=12))
+    text, starts = "", [0]
+    places: list[tuple[int, tuple[str, ...], bool]] = []
+    levels: tuple[tuple[int, str], ...] = ()
+    for block in blocks:
+        if text and draw(st.booleans()):
+            starts.append(len(text))
+        if is_heading := isinstance(block, tuple):
+            level, title = block
+            title = " ".join(title.split())  # as a heading is read
+            levels = (*(step for step in levels if step[0] < level), (level, title))
+            shown = "#" * level + " " + title
+        else:
+            shown = block
+        places.append((len(text), tuple(title for _, title in levels), is_heading))
+        text += shown + draw(st.sampled_from(["\n\n", "\n\n\n\n"]))
+    paged = text and draw(st.booleans())
+    pages = [Page(n, *span) for n, span in enumerate(pairwise([*starts, len(text)]), start=1)]
+    title = draw(st.one_of(sentence(3), st.sampled_from(["가나다라마바사 " * 30, "T"])))
+    return Made(ParsedDocument("s.md", title[:200], text, pages if paged else ()), places)
+
+
+@pytest.fixture(scope="module")
+def small(tokenizer: Any) -> Chunker:
+    return Chunker(tokenizer, chunk_tokens=SMALL, min_tokens=8, max_tokens=bundled.MAX_TOKENS)
+
+
+@given(made=documents())
+def test_joined_the_chunks_are_the_text_so_no_citation_points_beside_it(
+    small: Chunker, made: Made
+) -> None:
+    text = made.document.text
+    chunks = small.cut(made.document)
+
+    assert "".join(chunk.text for chunk in chunks) == text
+    assert [chunk.ordinal for chunk in chunks] == list(range(len(chunks)))
+    assert all(chunk.text and chunk.text == text[chunk.start : chunk.end] for chunk in chunks)
+
+
+@given(made=documents())
+def test_nothing_that_is_embedded_is_longer_than_the_model_reads(
+    small: Chunker, chunker: Chunker, tokenizer: Any, made: Made
+) -> None:
+    for cutter, most in ((small, SMALL), (chunker, 220)):
+        chunks = cutter.cut(made.document)
+        read = [cutter.embedding_text(made.document.title, chunk) for chunk in chunks]
+
+        assert all(length <= bundled.MAX_TOKENS for length in _lengths(tokenizer, read))
+        assert all(
+            length - 2 <= most for length in _lengths(tokenizer, [chunk.text for chunk in chunks])
+        )
+
+
+@given(made=documents())
+def test_a_chunk_lies_on_one_page_so_that_its_page_is_true(small: Chunker, made: Made) -> None:
+    pages = {page.number: page for page in made.document.pages}
+    for chunk in small.cut(made.document):
+        if not pages:
+            assert chunk.page is None
+            continue
+        assert chunk.page is not None
+        assert pages[chunk.page].start <= chunk.start < chunk.end <= pages[chunk.page].end
+
+
+@given(made=documents())
+def test_a_chunk_stands_under_the_headings_it_names(small: Chunker, made: Made) -> None:
+    for chunk in small.cut(made.document):
+        named = tuple(chunk.heading.split(SEPARATOR)) if chunk.heading else ()
+        if chunk.text.strip().startswith("|") and named[-1:] == ("A, B",):
+            named = named[:-1]  # the columns of the table that it goes on with
+        within = _blocks_of(chunk, made)
+        paths = {path for _, path, _ in within}
+        if len(paths) == 1:
+            assert named == paths.pop()
+        for _, path, is_heading in within:
+            assert is_heading or path[: len(named)] == named
+
+
+@given(made=documents(body=False))
+def test_a_document_of_headings_alone_is_kept(small: Chunker, made: Made) -> None:
+    chunks = small.cut(made.document)
+    assert "".join(chunk.text for chunk in chunks) == made.document.text
+    assert bool(chunks) == bool(made.document.text)
+
+
+@settings(max_examples=20)
+@given(made=documents())
+def test_the_same_text_gives_the_same_chunks(small: Chunker, tokenizer: Any, made: Made) -> None:
+    other = Chunker(tokenizer, chunk_tokens=SMALL, min_tokens=8, max_tokens=bundled.MAX_TOKENS)
+    assert small.cut(made.document) == other.cut(made.document) == small.cut(made.document)
+
+
+def test_a_title_in_a_script_of_many_tokens_does_not_push_the_text_out(
+    chunker: Chunker, tokenizer: Any
+) -> None:
+    title = "가나다라마바사 " * 25
+    text = f"# {title}\n\n" + "직원은 매년 휴가를 받습니다. " * 40
+
+    chunks = chunker.cut(ParsedDocument("s.md", title, text))
+
+    read = [chunker.embedding_text(title, chunk) for chunk in chunks]
+    assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
+    assert all(chunk.text.strip() in passage for chunk, passage in zip(chunks, read, strict=True))
+
+
+def test_a_small_section_joins_its_neighbour_under_the_heading_they_share(chunker: Chunker) -> None:
+    text = "# Leave\n\nAsk first.\n\n## Annual\n\n28 days.\n\n## Sick\n\nCall before nine.\n"
+    (chunk,) = chunker.cut(ParsedDocument("s.md", "t", text))
+    assert chunk.heading == "Leave"
+
+
+def test_a_small_section_does_not_join_one_on_the_next_page(chunker: Chunker) -> None:
+    text = "# Leave\n\nAsk first.\n\n# Travel\n\nBook early.\n"
+    cut = text.index("# Travel")
+    pages = [Page(1, 0, cut), Page(2, cut, len(text))]
+
+    chunks = chunker.cut(ParsedDocument("s.pdf", "t", text, pages))
+
+    assert [(chunk.page, chunk.heading) for chunk in chunks] == [(1, "Leave"), (2, "Travel")]
+
+
+def test_a_heading_alone_names_the_section_that_follows_it(chunker: Chunker) -> None:
+    text = "# Leave\n\n## Annual\n\n" + "Full-time employees get 28 days of leave a year. " * 4
+    (chunk,) = chunker.cut(ParsedDocument("s.md", "t", text))
+    assert chunk.heading == "Leave > Annual"
+
+
+def test_a_long_section_keeps_its_headings_in_every_part(chunker: Chunker) -> None:
+    body = "Full-time employees get 28 days of leave a year. " * 99
+    text = f"# Leave\n\n{body[:600]}\n\n## Annual\n\n{body}"
+    _, *chunks = chunker.cut(ParsedDocument("s.md", "Handbook", text))
+
+    assert len(chunks) > 3
+    assert {chunk.heading for chunk in chunks} == {"Leave > Annual"}
+    read = [chunker.embedding_text("Handbook", chunk) for chunk in chunks]
+    assert all(passage.startswith("Handbook > Leave > Annual\n") for passage in read)
+
+
+def test_a_number_sign_in_code_is_no_heading(chunker: Chunker) -> None:
+    text = "# Setup\n\n```sh\n# install\nmake\n```\n\nThen open `~~~` and go on.\n"
+    assert {chunk.heading for chunk in chunker.cut(ParsedDocument("s.md", "t", text))} == {"Setup"}
+
+
+def test_a_heading_underlined_with_signs_counts(chunker: Chunker) -> None:
+    text = "Annual leave\n============\n\n28 days.\n"
+    (chunk,) = chunker.cut(ParsedDocument("s.md", "t", text))
+    assert chunk.heading == "Annual leave"
+
+
+def test_a_sibling_heading_ends_the_path_below_the_one_before(chunker: Chunker) -> None:
+    body = "Full-time employees get 28 days of leave a year and ask for it early. " * 3
+    text = "".join(f"{head}\n\n{body}\n\n" for head in ("# A", "### A.1", "## A.2", "# B"))
+    chunks = chunker.cut(ParsedDocument("s.md", "t", text))
+    assert [chunk.heading for chunk in chunks] == ["A", "A > A.1", "A > A.2", "B"]
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 50_000, "🏖️" * 4_000, "word " * 9_000, "| a " * 4_000, "\n" * 3_000 + "end"]
+)
+def test_text_without_any_structure_is_cut_too(chunker: Chunker, tokenizer: Any, text: str) -> None:
+    chunks = chunker.cut(ParsedDocument("s.txt", "t", text))
+    assert "".join(chunk.text for chunk in chunks) == text
+    read = [chunker.embedding_text("t", chunk) for chunk in chunks]
+    assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
+
+
+def test_a_table_with_long_column_names_is_not_pushed_out_by_them(
+    chunker: Chunker, tokenizer: Any
+) -> None:
+    columns = " | ".join(f"Column of the table number {n}" for n in range(6))
+    ruler = " | ".join(["---"] * 6)
+    rows = "\n".join(f"| {n} " + "| 28 days a year " * 5 + "|" for n in range(60))
+    text = f"| {columns} |\n| {ruler} |\n{rows}\n"
+
+    chunks = chunker.cut(ParsedDocument("s.md", "Leave by country", text))
+
+    read = [chunker.embedding_text("Leave by country", chunk) for chunk in chunks]
+    assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
+    assert all(chunk.text.strip() in passage for chunk, passage in zip(chunks, read, strict=True))
+
+
+def test_no_text_makes_no_chunks(chunker: Chunker) -> None:
+    assert chunker.cut(ParsedDocument("s.txt", "t", "")) == []
+
+
+def test_another_size_is_another_name_so_that_the_index_notices(tokenizer: Any) -> None:
+    names = {
+        Chunker(tokenizer, chunk_tokens=size, min_tokens=least, max_tokens=256).name
+        for size, least in ((220, 24), (200, 24), (220, 0))
+    }
+    assert len(names) == 3
+
+
+def _lengths(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Tokens as the model counts them, its own marks at both ends included."""
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch_fast(list(texts))]
+
+
+def _blocks_of(chunk: Chunk, made: Made) -> list[tuple[int, tuple[str, ...], bool]]:
+    ends = [start for start, _, _ in made.blocks[1:]] + [len(made.document.text)]
+    return [
+        block
+        for block, end in zip(made.blocks, ends, strict=True)
+        if block[0] < chunk.end and end > chunk.start
+    ]

@@ -114,8 +114,8 @@ class Chunker:
         """Title and heading path in at most so many tokens; the nearest headings stay."""
         path = f"{title}{SEPARATOR}{heading}" if heading and heading != title else title
         path = path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
-        while len(path) > 1 and self._count([path])[0] > most:
-            path = "…" + path[len(path) // 4 + 1 :]
+        while path and self._count([path])[0] > most:
+            path = "…" + path[len(path) // 4 + 2 :] if len(path) > 2 else ""
         return path
 
     def _splitter(self, capacity: int) -> Any:

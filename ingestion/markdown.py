@@ -6,15 +6,15 @@ import re
 
 _FRONT_MATTER = re.compile(r"\A---\n(.{0,10000}?\n)(?:---|\.\.\.)\n", re.DOTALL)
 _CODE_OR_ESCAPE = re.compile(
-    r"^[ ]{0,3}(`{3,}|~{3,}).*\n[\s\S]*?(?:^[ ]{0,3}\1.*$|\Z)|`[^`\n]+`|\\([^\w\s|\\])",
+    r"^[ ]{0,3}(`{3,}+|~{3,}+).*\n[\s\S]*?(?:^[ ]{0,3}\1.*$|\Z)|`[^`\n]+`|\\([^\w\s|\\])",
     re.MULTILINE,
 )
 _BARE_TABLE = re.compile(
     r"^(?!\s*\|)[^\n|]*\|[^\n]*\n[ ]{0,3}:?-+:?[ ]*(?:\|[ ]*:?-+:?[ ]*)+\n(?:[^\n|]*\|[^\n]*\n?)*",
     re.MULTILINE,
 )
-_PICTURE = re.compile(r"!\[([^\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
-_EMBEDDED = re.compile(r"!\[([^\]\n]*)\]\(data:[^)\n]*\)")
+_PICTURE = re.compile(r"!\[([^\[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
+_EMBEDDED = re.compile(r"!\[([^\[\]\n]*)\]\(data:[^)\n]*\)")
 
 
 def tidy(text: str) -> tuple[str, str]:

@@ -30,7 +30,8 @@ _PLACEHOLDER = re.compile(r"untitled.*|(sheet|slide|document|presentation)\W*\d*
 _HEADING = re.compile(r"^#{1,3}\s+(\S.*?)\s*#*$", re.MULTILINE)
 _TITLE_CHARS = 200
 _MARK = "\ue000{page_num}\ue001"  # private characters: no document means them
-_MARKED = re.compile(r"\s*\ue000(\d+)\ue001\s*")
+# A mark after a table comes as the table's last row.
+_MARKED = re.compile(r"\s*(?:^\| *)?\ue000(\d+)\ue001[ |]*\s*", re.MULTILINE)
 
 
 def parse(path: Path, *, max_bytes: int) -> ParsedDocument:

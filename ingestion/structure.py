@@ -47,8 +47,8 @@ def to_markdown(nodes: Sequence[Node]) -> tuple[str, list[Page]]:
         if not starts or block.page > starts[-1][0]:
             starts.append((block.page, len(text)))
         text += block.text + "\n\n"
-    ends = [start for _, start in starts[1:]] + [len(text)]
-    return text, [Page(n, start, end) for (n, start), end in zip(starts, ends, strict=True)]
+    ends = [*(start for _, start in starts[1:]), len(text)]
+    return text, [Page(n, start, end) for (n, start), end in zip(starts, ends, strict=False)]
 
 
 def _blocks(nodes: Sequence[Node]) -> Iterator[_Block]:

@@ -4,6 +4,7 @@ spans are queued in memory and sent by a thread of its own."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.core.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 _FLUSH_S = 3.0
+_SEND_S = 2
 
 
 class LangfuseTracer:
@@ -28,6 +30,7 @@ class LangfuseTracer:
         try:
             from langfuse import Langfuse
             from langfuse.langchain import CallbackHandler
+            from opentelemetry.sdk.trace import TracerProvider
         except ImportError as error:
             raise ConfigError(
                 "Langfuse needs the extra `server`", hint="pip install 'footnote-rag[server]'"
@@ -35,7 +38,14 @@ class LangfuseTracer:
         self._handler_type = CallbackHandler
         self._public_key = public_key
         address = {"base_url": host} if host else {}
-        self._client = Langfuse(public_key=public_key, secret_key=secret_key, **address)
+        self._client = Langfuse(
+            public_key=public_key,
+            secret_key=secret_key,
+            timeout=_SEND_S,
+            # The provider that Langfuse makes would wait for its thread when the process ends.
+            tracer_provider=TracerProvider(shutdown_on_exit=False),
+            **address,
+        )
 
     def __call__(self) -> Sequence[Any]:
         """The callbacks of one question; none when Langfuse cannot make one."""
@@ -47,8 +57,15 @@ class LangfuseTracer:
 
     async def close(self) -> None:
         """Send what is queued, for a few seconds at the most."""
+        # A daemon, as no thread that is not one can be left behind.
+        sending = threading.Thread(target=self._send_rest, name="langfuse-rest", daemon=True)
+        sending.start()
+        await asyncio.to_thread(sending.join, _FLUSH_S)
+        if sending.is_alive():
+            log.warning("tracing.unsent", hint="check LANGFUSE_HOST")
+
+    def _send_rest(self) -> None:
         try:
-            async with asyncio.timeout(_FLUSH_S):
-                await asyncio.to_thread(self._client.shutdown)
+            self._client.shutdown()
         except Exception:
             log.warning("tracing.flush_failed", exc_info=True)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from app.core.ports import Gateway, SentenceScorer
 from app.core.run import Run
-from app.core.text import WORD, Span, is_table_row, sentence_spans, table_header, words
+from app.core.text import (
+    WORD,
+    Span,
+    is_table_row,
+    is_table_ruler,
+    sentence_spans,
+    table_header,
+    words,
+)
 from graphs.context import DraftSentence, Evidence, Quote
 from graphs.skills.split import MARK, SentenceStream
 
@@ -56,7 +64,7 @@ class ExtractiveReader:
                 return
             if not any(_overlap(unit.quote, quote) for quote in shown):
                 shown.append(unit.quote)
-                yield DraftSentence(" ".join(unit.quote.text.split()), quotes=[unit.quote])
+                yield DraftSentence(_shown(unit.quote.text), quotes=[unit.quote])
 
 
 class ModelWriter:
@@ -124,13 +132,22 @@ def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
                 continue  # a greeting, a name below a letter; other scripts have other words
             if is_table_row(text):
                 header = table_header(item.text, span)
-                if header is None and item.text[span.end :].lstrip().startswith("|--"):
+                if header is None and is_table_ruler(_line_after(item.text, span)):
                     continue
                 if header:
                     context += "\n" + item.text[header.start : header.end].strip()
             quote = Quote(item, item.start + span.start, item.start + span.end)
             found.append(_Unit(quote, context))
     return found
+
+
+def _shown(quote: str) -> str:
+    """A quote in one line; of a table's row, its cells."""
+    return " ".join(quote.strip("| ").split())
+
+
+def _line_after(text: str, span: Span) -> str:
+    return text[span.end :].lstrip(" \t").removeprefix("\n").split("\n", 1)[0]
 
 
 def _whole(text: str, spans: Sequence[Span]) -> Iterator[Span]:

@@ -142,4 +142,7 @@ async def _holds(footnote: Footnote, heard: Heard, scope: Scope) -> None:
     if answer.status is Status.ANSWERED:
         assert all(sentence.supported for sentence in answer.sentences)
     assert all(": " in entry for entry in answer.skipped)
-    assert SECRET.lower() not in heard.text.lower()
+    said = heard.text
+    for citation in answer.citations:  # a document may be quoted, whatever it says
+        said = said.replace(" ".join(citation.quote.split()), "")
+    assert SECRET.lower() not in said.lower()

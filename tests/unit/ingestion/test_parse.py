@@ -92,6 +92,13 @@ def test_a_slide_of_one_picture_does_not_shift_the_numbers_of_the_others(read: R
     assert page_of(document, "Customer survey: 8.3 out of 10") == 5
 
 
+def test_the_table_of_a_slide_does_not_run_over_to_the_next() -> None:
+    document = of_handbook("all-hands-q3-2025.pptx")
+    slides = [document.text[page.start : page.end] for page in document.pages]
+    assert slides[2].endswith("| Accidents with lost time | 3 | 1 | 0 |\n\n")
+    assert slides[3].startswith("## Behind the figures")
+
+
 def test_a_form_filled_in_again_on_every_page_keeps_its_lines(read: Read) -> None:
     forms = [
         ["Acme Repairs", f"Customer {name}", "Parts 100", "Labour 50", f"Total {n}50", "Thank you"]

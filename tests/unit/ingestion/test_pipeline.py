@@ -1,0 +1,374 @@
+"""Runs of the pipeline over the real embedded store: what changes, what stays, what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.adapters import payload
+from app.adapters.bm25 import Bm25Encoder
+from app.adapters.qdrant_edge import EdgeStore
+from app.core.types import Failure, IngestReport, Scope, Vectors
+from ingestion.chunk import Chunker
+from ingestion.pipeline import Ingestor
+from tests.support.documents import DIMENSIONS, asking, dense
+from tests.unit.ingestion import made
+
+HERE = Scope("default")
+
+
+@dataclass
+class CountingEncoder:
+    """A stand-in for a model that notes what it is asked to encode."""
+
+    tokenizer: Any
+    name: str = "counting"
+    dimensions: int = DIMENSIONS
+    max_tokens: int = 256
+    seen: list[str] = field(default_factory=list)
+    before: Callable[[str], None] = lambda text: None
+    """Called with the first text of every call."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        self.before(texts[0])
+        self.seen += texts
+        return np.stack([dense(text) for text in texts])
+
+    async def close(self) -> None: ...
+
+
+@dataclass
+class Bench:
+    """An index, the pipeline into it, and a folder of documents."""
+
+    store: EdgeStore
+    encoder: CountingEncoder
+    ingestor: Ingestor
+    docs: Path
+
+    def write(self, name: str, text: str) -> Path:
+        file = self.docs / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+        return file
+
+    async def run(
+        self, *paths: str | Path, tenant: str = "default", **options: Any
+    ) -> IngestReport:
+        options = {"tags": {}, **options}
+        return await self.ingestor.run(paths or [self.docs], tenant=tenant, **options)
+
+    async def titles(self, tenant: str = "default") -> list[str]:
+        return [document.title for document in await self.store.documents(Scope(tenant))]
+
+    async def found(self, question: str, scope: Scope = HERE) -> list[str]:
+        return [passage.text for passage in await self.store.search(asking(question), scope)]
+
+    async def contents(self, tenant: str = "default") -> list[object]:
+        """All that the index says of the documents, but for when."""
+        scope = Scope(tenant)
+        documents = await self.store.documents(scope)
+        return [
+            (d.model_dump(exclude={"ingested_at"}), await self.store.chunks(d.document_id, scope))
+            for d in documents
+        ]
+
+
+def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
+    """(added, updated, unchanged, deleted, failed)."""
+    done = (report.added, report.updated, report.unchanged, report.deleted)
+    return (*done, len(report.failures))
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, tokenizer: Any, chunker: Chunker) -> AsyncIterator[Bench]:
+    (tmp_path / "docs").mkdir()
+    made_bench = await open_bench(tmp_path, tokenizer, chunker)
+    yield made_bench
+    await made_bench.store.close()
+
+
+async def open_bench(folder: Path, tokenizer: Any, chunker: Chunker, name: str = "index") -> Bench:
+    store = await EdgeStore.open(folder / name, dimensions=DIMENSIONS, fingerprint={"of": "tests"})
+    encoder = CountingEncoder(tokenizer)
+    ingestor = Ingestor(
+        store=store,
+        dense=encoder,
+        sparse=Bm25Encoder(),
+        chunker=chunker,
+        document_id=payload.document_id,
+        max_file_bytes=100_000,
+    )
+    return Bench(store, encoder, ingestor, folder / "docs")
+
+
+# What changes
+
+
+async def test_a_second_run_changes_and_embeds_nothing(bench: Bench) -> None:
+    bench.write("leave.md", "# Leave\n\nFull-time employees get 28 days.\n")
+    bench.write("travel.md", "# Travel\n\nFlights are booked early.\n")
+    assert counts(await bench.run()) == (2, 0, 0, 0, 0)
+    before, bench.encoder.seen = await bench.contents(), []
+
+    report = await bench.run()
+
+    assert (counts(report), report.chunks) == ((0, 0, 2, 0, 0), 0)
+    assert bench.encoder.seen == []
+    assert await bench.contents() == before
+
+
+async def test_a_changed_file_answers_with_its_new_text_only(bench: Bench) -> None:
+    bench.write("leave.md", "# Leave\n\nFull-time employees get 28 days.\n")
+    bench.write("travel.md", "# Travel\n\nFlights are booked early.\n")
+    await bench.run()
+    bench.encoder.seen = []
+    bench.write("leave.md", "# Leave\n\nFull-time employees get 30 days.\n")
+
+    assert counts(await bench.run()) == (0, 1, 1, 0, 0)
+
+    assert len(bench.encoder.seen) == 1
+    found = await bench.found("days")
+    assert any("30 days" in text for text in found)
+    assert not any("28 days" in text for text in found)
+
+
+async def test_a_file_that_shrinks_leaves_no_stale_chunks(bench: Bench) -> None:
+    sections = "\n\n".join(
+        f"# Rule {n}\n\n" + f"Rule {n} says so at length. " * 30 for n in range(9)
+    )
+    bench.write("rules.md", sections)
+    await bench.run()
+    assert (await bench.store.info()).chunks >= 9
+    bench.write("rules.md", "# Rules\n\nThere are none.\n")
+
+    assert counts(await bench.run()) == (0, 1, 0, 0, 0)
+
+    assert (await bench.store.info()).chunks == 1
+    assert await bench.found("Rule 7 says so") == ["# Rules\n\nThere are none.\n"]
+
+
+async def test_a_file_saved_in_another_format_is_read_in_it(bench: Bench) -> None:
+    file = bench.docs / "leave.docx"
+    file.write_bytes(made.docx("Full-time employees get 28 days.", *["More."] * 400))
+    await bench.run()
+    file.rename(bench.docs / "leave.pdf")
+    (bench.docs / "leave.pdf").write_bytes(made.pdf([["First."], ["Now 30 days."]]))
+
+    assert counts(await bench.run(sync=True)) == (1, 0, 0, 1, 0)
+
+    (document,) = await bench.store.documents(HERE)
+    assert (document.pages, document.source) == (2, str(bench.docs / "leave.pdf"))
+    assert (await bench.store.info()).chunks == document.chunks == 2
+
+
+async def test_new_tags_are_an_update(bench: Bench) -> None:
+    bench.write("leave.md", "# Leave\n\n28 days.\n")
+    await bench.run(tags={"team": "hr"})
+    assert counts(await bench.run(tags={"team": "hr"})) == (0, 0, 1, 0, 0)
+
+    assert counts(await bench.run(tags={"team": "legal", "year": "2026"})) == (0, 1, 0, 0, 0)
+
+    assert await bench.found("days", Scope("default", {"team": "legal"}))
+    assert await bench.found("days", Scope("default", {"team": "hr"})) == []
+    assert (await bench.store.info()).chunks == 1
+
+
+async def test_a_file_given_to_two_tenants_is_two_documents(bench: Bench) -> None:
+    file = bench.write("leave.md", "# Leave\n\n28 days.\n")
+    assert counts(await bench.run(tenant="acme")) == (1, 0, 0, 0, 0)
+    assert counts(await bench.run(tenant="beta")) == (1, 0, 0, 0, 0)
+    file.unlink()
+
+    assert counts(await bench.run(tenant="acme", sync=True)) == (0, 0, 0, 1, 0)
+
+    assert (await bench.titles("acme"), await bench.titles("beta")) == ([], ["Leave"])
+
+
+# Mirroring
+
+
+async def test_sync_removes_what_is_gone_and_nothing_else(bench: Bench) -> None:
+    other = bench.write("../other/keep.md", "# Elsewhere\n\nKept.\n")
+    gone = bench.write("gone.md", "# Gone\n\nOld rule.\n")
+    bench.write("sub/gone.md", "# Gone below\n\nOld rule.\n")
+    bench.write("stays.md", "# Stays\n\nRule.\n")
+    await bench.run(bench.docs, other)
+    gone.unlink()
+    (bench.docs / "sub" / "gone.md").unlink()
+    (bench.docs / "sub").rmdir()
+    other.unlink()
+
+    assert counts(await bench.run()) == (0, 0, 1, 0, 0), "without --sync nothing is removed"
+    assert counts(await bench.run(sync=True)) == (0, 0, 1, 2, 0)
+
+    assert await bench.titles() == ["Elsewhere", "Stays"]
+    assert not any("Old rule" in text for text in await bench.found("Old rule"))
+
+
+async def test_sync_of_a_glob_removes_what_it_would_have_matched(bench: Bench) -> None:
+    for name in ("a.md", "b.md", "c.txt"):
+        bench.write(name, f"# {name}\n\nRule.\n")
+    await bench.run()
+    for name in ("b.md", "c.txt"):
+        (bench.docs / name).unlink()
+
+    assert counts(await bench.run(bench.docs / "*.md", sync=True)) == (0, 0, 1, 1, 0)
+
+    assert await bench.titles() == ["a.md", "c.txt"]
+
+
+async def test_sync_keeps_the_old_version_of_a_file_that_got_broken(bench: Bench) -> None:
+    file = bench.docs / "leave.pdf"
+    file.write_bytes(made.pdf([["Full-time employees get 28 days."]]))
+    await bench.run()
+    file.write_bytes(b"%PDF-1.4 half a file")
+
+    assert counts(await bench.run(sync=True)) == (0, 0, 0, 0, 1)
+
+    assert await bench.found("days") == ["Full-time employees get 28 days.\n\n"]
+
+
+async def test_sync_keeps_what_lies_in_a_folder_that_cannot_be_read_today(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("sub/leave.md", "# Leave\n\n28 days.\n")
+    gone = bench.write("gone.md", "# Gone\n\nOld.\n")
+    await bench.run()
+    gone.unlink()
+    scandir = os.scandir
+
+    def refuse(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        report = await bench.run(sync=True)
+
+    assert counts(report) == (0, 0, 0, 1, 1)
+    assert report.failures[0].error == "it cannot be read: Permission denied"
+    assert await bench.titles() == ["Leave"]
+
+
+# Failures
+
+
+async def test_bad_files_do_not_stop_the_others(bench: Bench) -> None:
+    bench.write("a-empty.md", "")
+    bench.write("b-good.md", "# First\n\nRule.\n")
+    (bench.docs / "c-broken.docx").write_bytes(b"PK no")
+    (bench.docs / "d-locked.pdf").write_bytes(made.pdf([["x"]], encrypted=True))
+    (bench.docs / "e-gone.md").symlink_to("nowhere")
+    os.mkfifo(bench.docs / "f-pipe")
+    bench.write("g-unknown.xyz", "words")
+    bench.write("h-big.txt", "x" * 100_001)
+    bench.write("z-good.md", "# Last\n\nRule.\n")
+
+    report = await bench.run(bench.docs, "nowhere.md")
+
+    assert counts(report) == (2, 0, 0, 0, 8)
+    assert await bench.titles() == ["First", "Last"]
+    reasons = {Path(f.source).name: f.error for f in report.failures}
+    assert reasons == {
+        "nowhere.md": "nothing is there",
+        "a-empty.md": "the file is empty",
+        "c-broken.docx": "it is damaged, or not what its name says",
+        "d-locked.pdf": "it is protected by a password",
+        "e-gone.md": "it is not a regular file",
+        "f-pipe": "it is not a regular file",
+        "g-unknown.xyz": "its format is unknown",
+        "h-big.txt": "the file has 0 MB",
+    }
+
+
+async def test_an_error_that_nobody_expected_costs_one_file(bench: Bench) -> None:
+    def fail(text: str) -> None:
+        if "Poison" in text:
+            raise ZeroDivisionError("postgresql://me:hunter2@db")
+
+    bench.write("a.md", "# Poison\n\nRule.\n")
+    bench.write("b.md", "# Good\n\nRule.\n")
+    bench.encoder.before = fail
+
+    report = await bench.run()
+
+    assert counts(report) == (1, 0, 0, 0, 1)
+    (failure,) = report.failures
+    assert failure == Failure(
+        str(bench.docs / "a.md"), "unexpected ZeroDivisionError", "see the log"
+    )
+
+
+async def test_progress_is_told_once_for_every_file(bench: Bench) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        bench.write(name, f"# {name}\n\nRule.\n")
+    bench.write("d.md", "")
+    told: list[tuple[int, int, str]] = []
+
+    await bench.run(progress=lambda *step: told.append(step))
+
+    assert told == [(1, 4, "a.md"), (2, 4, "b.md"), (3, 4, "c.md"), (4, 4, "d.md")]
+
+
+async def test_no_files_are_no_mistake(bench: Bench) -> None:
+    assert counts(await bench.run()) == (0, 0, 0, 0, 0)
+
+
+# Interruptions
+
+
+@pytest.mark.parametrize("file", ["b", "c", "d"])
+@pytest.mark.parametrize("first_run", [True, False], ids=["adding", "updating"])
+async def test_a_run_that_was_stopped_ends_the_same_when_run_again(
+    bench: Bench, tmp_path: Path, tokenizer: Any, chunker: Chunker, file: str, first_run: bool
+) -> None:
+    def write_all(version: str) -> None:
+        for name in "abcd":
+            bench.write(f"{name}.md", f"# File {name}\n\n" + f"Rule {name}, {version}. " * 200)
+
+    def stop(text: str) -> None:
+        if f"File {file}" in text:
+            task = asyncio.current_task()
+            assert task
+            task.cancel()  # strikes at the next await, which is in the store
+
+    if not first_run:
+        write_all("old")
+        await bench.run()
+    write_all("new")
+    bench.encoder.before = stop
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(bench.run())
+    bench.encoder.before = lambda text: None
+
+    await bench.run()
+
+    other = await open_bench(tmp_path, tokenizer, chunker, name="straight")
+    await other.run()
+    assert await bench.contents() == await other.contents()
+    assert (await bench.store.info()).chunks == (await other.store.info()).chunks
+    assert sorted(await bench.found("Rule", HERE)) == sorted(await other.found("Rule", HERE))
+    await other.store.close()
+
+
+async def test_two_runs_at_once_do_not_get_in_each_other_s_way(bench: Bench) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        bench.write(name, f"# {name}\n\nRule.\n")
+
+    reports = await asyncio.gather(bench.run(), bench.run())
+
+    assert sorted(counts(report) for report in reports) == [(0, 0, 3, 0, 0), (3, 0, 0, 0, 0)]
+    assert Counter(bench.encoder.seen).most_common(1)[0][1] == 1

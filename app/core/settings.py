@@ -119,7 +119,7 @@ class AnswerSettings(Section):
         0.5, description="evidence scored below this is thin: other searches are tried"
     )
     answerable: Unit = Field(
-        0.185, description="evidence scored below this is not quoted: the answer is a no"
+        0.12, description="evidence scored below this is not quoted: the answer is a no"
     )
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")

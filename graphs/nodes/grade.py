@@ -13,14 +13,13 @@ EXPANSION_S = 1.0  # what a round of other words needs at the least, with a chat
 
 
 async def grade(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-    """`good`, `thin` when another search may help, or `poor` when none is left."""
+    """`good`, `thin` when another search may help, `poor` when not, `none` without passages."""
     context = runtime.context
     if not state["passages"]:
-        best = 0.0
-    elif context.reranker is None:
+        return {"grade": "none"}  # dense search finds something wherever there is a document
+    if context.reranker is None:
         return {"grade": "good"}  # nobody can tell; the writer and the verifier will
-    else:
-        best = max(passage.scores.rerank or 0.0 for passage in state["passages"])
+    best = max(passage.scores.rerank or 0.0 for passage in state["passages"])
     if best >= context.answer.relevant:
         return {"grade": "good"}
     most = min(context.answer.max_rewrites, context.skills.expander.rounds)
@@ -29,4 +28,4 @@ async def grade(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         if not refusal:
             return {"grade": "thin"}
         context.run.skip("rewrite", refusal)
-    return {"grade": "poor" if state["passages"] else "none"}
+    return {"grade": "poor"}

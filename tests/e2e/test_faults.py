@@ -23,7 +23,6 @@ from tests.support.scripted_openai import (
     CutStream,
     Hang,
     Malformed,
-    Received,
     Reply,
     ScriptedOpenAI,
 )
@@ -32,13 +31,20 @@ from tests.support.scripted_openai import Status as Failing
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TIMEOUT_S = 0.5
 MANNERS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
-FAULTS = {
+FAULTS: dict[str, Line] = {
     "429": Failing(429, retry_after=30),
     "500": Failing(500),
     "hang": Hang(10),
     "cut": CutStream("half a", after_chunks=1),
 }
 WHY = {"429": "busy (429)", "500": "failed (500)", "hang": "took too long", "cut": "link"}
+RIGHT: dict[str, Line] = {
+    "rewrite": {"queries": ["paid leave days"]},
+    "hyde": "Leave is granted.",
+    "decompose": {"questions": ["Which days are free?"]},
+    "generate": f"{LEAVE} [#25 days] Unused days lapse on 31 March [#31 March].",
+    "verify": supported,
+}
 MALFORMED = "the chat model's reply is not the JSON asked for"
 
 
@@ -74,14 +80,7 @@ async def http(library: Library, server: ScriptedOpenAI) -> AsyncIterator[httpx.
 
 def _chat(server: ScriptedOpenAI, **lines: Line | list[Line]) -> Chat:
     """A model that does everything right but for these lines."""
-    right: dict[str, Line | list[Line]] = {
-        "rewrite": {"queries": ["paid leave days"]},
-        "hyde": "Leave is granted.",
-        "decompose": {"questions": ["Which days are free?"]},
-        "generate": f"{LEAVE} [#25 days] Unused days lapse on 31 March [#31 March].",
-        "verify": supported,
-    }
-    return Chat(server, **{**right, **lines})
+    return Chat(server, **{**RIGHT, **lines})
 
 
 async def _ask(client: httpx.AsyncClient, stream: bool) -> Ended:
@@ -196,16 +195,8 @@ async def test_a_busy_model_is_asked_again_as_often_as_set(
     tmp_path: Path, server: ScriptedOpenAI
 ) -> None:
     """Each prompt is refused once; with retries allowed, nothing is lost."""
-    seen: set[str] = set()
-
-    def busy_once(received: Received) -> Failing | None:
-        first = received.system not in seen
-        seen.add(received.system)
-        return Failing(429, retry_after=0.05) if first else None
-
-    chat = _chat(server)
-    willing = server._always
-    server.always(lambda received: busy_once(received) or willing(received))
+    busy = Failing(429, retry_after=0.05)
+    chat = _chat(server, **{prompt: [busy, line] for prompt, line in RIGHT.items()})
     settings = _settings(await made_library(tmp_path), server, max_retries=1, timeout_s=5.0)
     async with serving(settings) as client:
         answer = (await _ask(client, stream=True)).answer

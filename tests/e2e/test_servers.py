@@ -7,7 +7,7 @@ import gzip
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,7 @@ async def test_redis_away_at_the_start_does_not_stop_the_service(
         assert (await hear(footnote, LEAVE_QUESTION)).answer.status is Status.ANSWERED
 
 
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 async def test_services_share_answers_only_over_the_same_documents(
     tmp_path: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +241,7 @@ async def test_a_judgement_reaches_the_database(
 async def _rows(url: str, table: str, tenant: str) -> int:
     async with await psycopg.AsyncConnection.connect(url) as db:
         cursor = await db.execute(
-            f"SELECT count(*) FROM {table} WHERE thread_id LIKE %s",  # type: ignore[arg-type]
+            f"SELECT count(*) FROM {table} WHERE thread_id LIKE %s",
             (f"%{tenant}%",),
         )
         row = await cursor.fetchone()
@@ -363,13 +364,3 @@ async def test_a_question_can_be_followed_through_its_spans(library: Library) ->
         span.name for span in spans
     }
     assert len({span.trace_id for span in spans}) == 1
-
-
-@pytest.fixture(autouse=True)
-def few_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The tracer's own log of a host that is away is not for the tests' output."""
-    import logging
-
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    yield
-    logging.getLogger("opentelemetry").setLevel(logging.NOTSET)

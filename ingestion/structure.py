@@ -22,6 +22,7 @@ _BULLET = re.compile(r"^[·•▪◦‣–—-]\s+")
 _ENDED = re.compile(r"[.!?:;。！？…][\"'”’)\]]*$")
 _HEADING_WORDS = 12
 _RUNNING_CHARS = 120
+_RAGGED = 15  # characters by which a wrapped line may be shorter than its neighbours
 _EDGE_LINES = 2
 _PAGE_DIGITS = 4
 _NUMBER = "\x00"
@@ -52,11 +53,8 @@ def to_markdown(nodes: Sequence[Node]) -> tuple[str, list[Page]]:
 
 
 def _blocks(nodes: Sequence[Node]) -> Iterator[_Block]:
-    running = _running_lines(nodes)
-    page = 1
-    for node in nodes:
-        page = max(page, int(node.get("page") or page))
-        content = node["content"]
+    running, widths = _running_lines(nodes), _widths(nodes)
+    for page, content in _paged(nodes):
         kind = content["node_type"]
         if kind in ("group", "page_break", "image"):
             continue  # groups repeat the heading that follows them
@@ -67,11 +65,16 @@ def _blocks(nodes: Sequence[Node]) -> Iterator[_Block]:
         else:
             lines = [line.strip() for line in str(content.get("text") or "").splitlines()]
             kept = [line for line in lines if line and (page, _masked(line, page)) not in running]
-            yield from _prose(page, kept, kind, int(content.get("level") or 2))
+            room = widths[page] - _RAGGED
+            yield from _prose(page, kept, kind, int(content.get("level") or 2), room)
 
 
-def _prose(page: int, lines: Sequence[str], kind: str, level: int) -> Iterator[_Block]:
-    """Paragraphs, list items and headings in the lines of one node."""
+def _prose(page: int, lines: Sequence[str], kind: str, level: int, room: int) -> Iterator[_Block]:
+    """Paragraphs, list items and headings in the lines of one node.
+
+    A line that would have had room for the next word ends on purpose: it is the last of
+    a paragraph, or a row of a table that was not seen as one.
+    """
     if kind == "heading" and _may_head(" ".join(lines)):
         yield _Block(page, "#" * level + " " + " ".join(lines), prose=False)
         return
@@ -83,6 +86,9 @@ def _prose(page: int, lines: Sequence[str], kind: str, level: int) -> Iterator[_
                 yield _Block(page, "\n".join(held), prose=True)
             yield _Block(page, "#" * (numbered[1].count(".") + 2) + " " + line, prose=False)
             held = []
+        elif held and not _BULLET.match(line) and len(held[-1]) + len(line.split()[0]) < room:
+            yield _Block(page, "\n".join(held), prose=True)
+            held = [line]
         elif _BULLET.match(line):
             if held:
                 yield _Block(page, "\n".join(held), prose=True)
@@ -135,10 +141,8 @@ def _running_lines(nodes: Sequence[Node]) -> frozenset[tuple[int, str]]:
     a page's number it may be the title: then it stays where it stands first.
     """
     lines: dict[int, list[str]] = {}
-    page = 1
-    for node in nodes:
-        page = max(page, int(node.get("page") or page))
-        for line in str(node["content"].get("text") or "").splitlines():
+    for page, content in _paged(nodes):
+        for line in str(content.get("text") or "").splitlines():
             if line.strip():
                 lines.setdefault(page, []).append(line.strip())
     pages_of: dict[str, list[int]] = {}
@@ -152,6 +156,24 @@ def _running_lines(nodes: Sequence[Node]) -> frozenset[tuple[int, str]]:
         if len(pages) >= 2 and 2 * len(pages) >= len(lines)
         for page in (pages if _NUMBER in masked else pages[1:])
     )
+
+
+def _widths(nodes: Sequence[Node]) -> dict[int, int]:
+    """Characters of the longest line of each page."""
+    widths: dict[int, int] = {}
+    for page, content in _paged(nodes):
+        for line in str(content.get("text") or "").splitlines():
+            widths[page] = max(widths.get(page, 0), len(line.strip()))
+        widths.setdefault(page, 0)
+    return widths
+
+
+def _paged(nodes: Sequence[Node]) -> Iterator[tuple[int, Node]]:
+    """The content of each node and its page; pages never go back."""
+    page = 1
+    for node in nodes:
+        page = max(page, int(node.get("page") or page))
+        yield page, node["content"]
 
 
 def _masked(line: str, page: int) -> str:

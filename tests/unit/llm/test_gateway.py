@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -107,14 +108,16 @@ async def test_anything_else_is_an_error_that_is_still_billed(reply: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("run", "why"),
+    ("terms", "why"),
     [
-        (_run(max_cost_usd=0.0), "the budget is spent"),
-        (Run(deadline_ms=1, started=time.monotonic() - 1), "the deadline is too near"),
+        ({"deadline_ms": 60_000, "max_cost_usd": 0.0}, "the budget is spent"),
+        ({"deadline_ms": 1, "started": 0.0}, "the deadline is too near"),
     ],
 )
-async def test_what_no_longer_fits_is_refused_before_it_costs(run: Run, why: str) -> None:
-    model = FakeModel()
+async def test_what_no_longer_fits_is_refused_before_it_costs(
+    terms: dict[str, Any], why: str
+) -> None:
+    model, run = FakeModel(), Run(**terms)
     gateway = _gateway(model)
     for call in (
         gateway.text("hyde", run, question="?"),

@@ -53,7 +53,8 @@ def to_markdown(nodes: Sequence[Node]) -> tuple[str, list[Page]]:
 
 
 def _blocks(nodes: Sequence[Node]) -> Iterator[_Block]:
-    running, widths = _running_lines(nodes), _widths(nodes)
+    running = _running_lines(nodes)
+    widths = _widths(nodes, running)
     for page, content in _paged(nodes):
         kind = content["node_type"]
         if kind in ("group", "page_break", "image"):
@@ -158,13 +159,14 @@ def _running_lines(nodes: Sequence[Node]) -> frozenset[tuple[int, str]]:
     )
 
 
-def _widths(nodes: Sequence[Node]) -> dict[int, int]:
-    """Characters of the longest line of each page."""
+def _widths(nodes: Sequence[Node], running: frozenset[tuple[int, str]]) -> dict[int, int]:
+    """Characters of the longest line of each page that does not run."""
     widths: dict[int, int] = {}
     for page, content in _paged(nodes):
-        for line in str(content.get("text") or "").splitlines():
-            widths[page] = max(widths.get(page, 0), len(line.strip()))
         widths.setdefault(page, 0)
+        for line in map(str.strip, str(content.get("text") or "").splitlines()):
+            if line and (page, _masked(line, page)) not in running:
+                widths[page] = max(widths[page], len(line))
     return widths
 
 

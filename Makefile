@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --constraint const
 
 demo: .venv/.base  ## install, ingest the sample handbook, ask a question
 	$(BIN)/footnote ingest eval/datasets/handbook/documents
-	$(BIN)/footnote ask "How many days of paid annual leave do full-time employees get?"
+	$(BIN)/footnote ask "How many days a year may I work from abroad?"
 
 serve: .venv/.base  ## answer over HTTP on http://127.0.0.1:8000
 	$(BIN)/footnote serve

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +10,7 @@ import typer
 from app.cli import options
 from app.cli.console import note, one_line, say, write_table
 from app.cli.failures import FAILED
+from app.cli.progress import progress_bar
 from app.cli.session import clean_stdout, run_async
 
 if TYPE_CHECKING:
@@ -99,7 +97,7 @@ def run_suite(
     before = read_report(baseline) if baseline else None
     plan = make_plan(suite, changes)
     folder = make_folder(out, plan.suite)
-    with clean_stdout(wanted=True), _progress() as progress:
+    with clean_stdout(wanted=True), progress_bar() as progress:
         report = run_async(
             evaluate(plan, open_service=open_service or open_footnote, progress=progress)
         )
@@ -147,29 +145,3 @@ def _show_gates(report: Report) -> None:
     write_table(["gate", "bound", "value#", ""], gate_rows(report.gates))
     failed = [gate.metric for gate in report.gates if not gate.held]
     say(f"gates do not hold: {', '.join(failed)}" if failed else "every gate holds")
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar on stderr, when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    bar = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[step]}", markup=False),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("eval", total=None, step="")
-
-        def advance(done: int, total: int, step: str) -> None:
-            bar.update(task, completed=done, total=total, step=one_line(step))
-
-        yield advance

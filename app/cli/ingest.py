@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -15,14 +14,13 @@ import typer
 from app.cli import options
 from app.cli.console import count, note, one_line, say, write_json
 from app.cli.failures import FAILED
+from app.cli.progress import progress_bar
 from app.cli.session import clean_stdout, use_footnote
 from app.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from app.core.types import IngestReport
     from app.service import Footnote
-
-Progress = Callable[[int, int, str], None]
 
 
 class Engine(StrEnum):
@@ -56,7 +54,7 @@ def ingest(
     tags = options.tags(tag)
 
     async def work(footnote: Footnote) -> IngestReport:
-        with _progress() as progress:
+        with progress_bar() as progress:
             return await footnote.ingest(
                 paths, tenant=tenant, tags=tags, sync=sync, progress=progress
             )
@@ -113,29 +111,3 @@ def _say_how_to_go_on() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         note("stopped; finished documents are kept, run the same command again to go on")
         raise
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A bar on stderr, when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    bar = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[source]}", markup=False),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("ingest", total=None, source="")
-
-        def advance(done: int, total: int, source: str) -> None:
-            bar.update(task, completed=done, total=total, source=one_line(source))
-
-        yield advance

@@ -32,6 +32,7 @@ from app.core.types import (
     Step,
 )
 from graphs.context import Context, Query
+from graphs.nodes.guard import checked
 from graphs.nodes.retrieve import search
 from graphs.skills.ranking import rank
 
@@ -105,12 +106,7 @@ class Footnote:
         most = self.settings.retrieval.k if k is None else k
         if not 1 <= most <= _MOST_RESULTS:
             raise InputError(f"k is {most}", hint=f"ask for 1 to {_MOST_RESULTS} passages")
-        query = query.strip()
-        longest = self.settings.answer.max_question_chars
-        if not query or len(query) > longest:
-            raise InputError(
-                f"the query has {len(query)} characters", hint=f"ask with 1 to {longest}"
-            )
+        query = checked(query, self.settings.answer.max_question_chars)
         found = await search(Query(query, query), self.base, scope, limit=most)
         ranked = await rank(
             query, found, reranker=self.base.reranker, settings=self.settings.reranking

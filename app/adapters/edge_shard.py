@@ -20,17 +20,16 @@ def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar])
     import qdrant_edge as q
 
     record, files = folder / "fingerprint.json", folder / "shard"
-    if record.exists():
+    made = _read(record, folder)
+    if made is not None:
         refuse_mismatch(
-            json.loads(record.read_text(encoding="utf-8")),
-            fingerprint,
-            what=f"the index in {folder}",
-            way_out="FOOTNOTE_DATA_DIR",
+            made, fingerprint, what=f"the index in {folder}", way_out="FOOTNOTE_DATA_DIR"
         )
-    files.mkdir(parents=True, exist_ok=True)
     try:
+        if made is None:
+            files.mkdir(parents=True, exist_ok=True)
         # Without a record nothing was ever stored: a run was killed while making the shard.
-        if any(files.iterdir()):
+        if made is not None or any(files.iterdir()):
             shard = q.EdgeShard.load(str(files))
         else:
             shard = q.EdgeShard.create(str(files), _config(q, dimensions))
@@ -38,9 +37,19 @@ def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar])
         mend(q, shard)
     except Exception as error:
         raise _named(error, folder) from error
-    if not record.exists():
+    if made is None:
         record.write_text(json.dumps(dict(fingerprint), indent=2), encoding="utf-8")
     return shard
+
+
+def _read(record: Path, folder: Path) -> Any:
+    """What the index was made with; None when it is yet to be made."""
+    if not record.exists():
+        return None
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _named(error, folder) from error
 
 
 def scroll(shard: Any, wanted: Any) -> list[Mapping[str, Any]]:

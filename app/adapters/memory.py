@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import ConfigError, TransientError
+from app.core.errors import ConfigError, PermanentError, TransientError
 from app.core.types import Feedback
 
+_CONNECT_S = 10
 _FEEDBACK = """CREATE TABLE IF NOT EXISTS feedback (
     tenant TEXT NOT NULL, answer_id TEXT NOT NULL, rating INTEGER NOT NULL,
     comment TEXT NOT NULL, given_at TEXT NOT NULL, PRIMARY KEY (tenant, answer_id))"""
@@ -33,17 +34,23 @@ class SqliteMemory:
     @classmethod
     @asynccontextmanager
     async def open(cls, file: Path) -> AsyncIterator[SqliteMemory]:
-        """Open the file, making it when there is none."""
+        """Open the file, making it when there is none. Raises PermanentError."""
         import aiosqlite
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
         file.parent.mkdir(parents=True, exist_ok=True)
         async with aiosqlite.connect(file) as db:
-            await db.execute("PRAGMA busy_timeout = 5000")
             saver = AsyncSqliteSaver(db, serde=plain_serializer())
-            await saver.setup()
-            await db.execute(_FEEDBACK)
-            await db.commit()
+            try:
+                await db.execute("PRAGMA busy_timeout = 5000")
+                await saver.setup()
+                await db.execute(_FEEDBACK)
+                await db.commit()
+            except aiosqlite.DatabaseError as error:
+                raise PermanentError(
+                    f"the conversations in {file} cannot be read",
+                    hint="move the file away: questions are answered without it",
+                ) from error
             yield cls(saver)
 
     async def prune(self, thread_id: str) -> None:
@@ -81,24 +88,35 @@ class PostgresMemory:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator[PostgresMemory]:
-        """Connect and make the tables that are missing. Raises TransientError."""
+        """Connect and make the tables that are missing.
+
+        Raises:
+            ConfigError: The URL is bad, or the extra is not installed.
+            TransientError: The server does not answer.
+        """
         try:
+            import psycopg
             from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
             from psycopg.rows import dict_row
-            from psycopg_pool import AsyncConnectionPool, PoolTimeout
+            from psycopg_pool import AsyncConnectionPool
         except ImportError as error:
             raise ConfigError(
                 "PostgreSQL needs the extra `server`", hint="pip install 'footnote-rag[server]'"
             ) from error
-        options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-        pool: Any = AsyncConnectionPool(url, kwargs=options, open=False, min_size=1, max_size=10)
+        # Tried before the pool does, which would try for long and log the URL, password and all.
         try:
-            await pool.open(wait=True, timeout=10)
-        except PoolTimeout as error:
-            await pool.close()
+            await (await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_S)).close()
+        except psycopg.ProgrammingError:
+            raise ConfigError(
+                "bad value for database.url: not a postgresql:// address",
+                hint="check FOOTNOTE_DATABASE__URL",
+            ) from None
+        except psycopg.OperationalError:
             raise TransientError(
                 "the PostgreSQL server does not answer", hint="check FOOTNOTE_DATABASE__URL"
-            ) from error
+            ) from None
+        options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+        pool: Any = AsyncConnectionPool(url, kwargs=options, open=False, min_size=1, max_size=10)
         async with pool:
             saver = AsyncPostgresSaver(pool, serde=plain_serializer())
             await saver.setup()

@@ -1,16 +1,9 @@
-"""Each side of a comparison runs in a process of its own: no shared memory, no shared caches.
-
-    python -m eval.bench.child MODULE '{"argument": value}'
-
-imports `eval.bench.sides.MODULE`, calls its `measure` and prints what it returns as JSON.
-"""
+"""Each side of a comparison runs in a process of its own: no shared memory, no shared caches."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,7 +29,7 @@ def measure(module: str, **arguments: Any) -> dict[str, Any]:
         Unavailable: What the side needs is not installed.
         BenchError: It failed; its traceback is on stderr.
     """
-    command = [sys.executable, "-m", "eval.bench.child", module, json.dumps(arguments)]
+    command = [sys.executable, "-m", "eval.bench.side", module, json.dumps(arguments)]
     with tempfile.TemporaryDirectory() as folder:  # no footnote.toml, no .env
         done = subprocess.run(  # noqa: S603 - our own module
             command, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment(), check=False
@@ -60,19 +53,3 @@ def _environment() -> dict[str, str]:
     path = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
     quiet = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
     return kept | quiet | {"PYTHONPATH": os.pathsep.join(path)}
-
-
-def _main(module: str, arguments: str) -> None:
-    side = importlib.import_module(f"eval.bench.sides.{module}")
-    try:
-        found = side.measure(**json.loads(arguments))
-    except Unavailable as missing:
-        found = {"unavailable": str(missing)}
-    else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        found["peak_mb"] = peak / (1e6 if sys.platform == "darwin" else 1e3)
-    print(json.dumps(found))
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])

@@ -10,6 +10,7 @@ from eval.bench.report import number
 from eval.bench.result import Outcome, Row
 
 _BETTER, _WORSE, _INK = "#1f6f8b", "#c05a3c", "#333333"
+_SCALE = "times better than the alternative (log scale; left of 1: worse)"
 
 
 def draw(file: Path, outcomes: Sequence[Outcome]) -> None:
@@ -22,8 +23,10 @@ def draw(file: Path, outcomes: Sequence[Outcome]) -> None:
     bars = [(outcome.name, row) for outcome in outcomes for row in outcome.rows if row.ratio]
     if not bars:
         return
-    figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.42 * len(bars)), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(10, 1.8 + 0.4 * len(bars)), layout="constrained")
     _bars(axes, bars)
+    against = [f"{outcome.name}: against {outcome.other}" for outcome in outcomes if outcome.rows]
+    axes.set_xlabel("\n".join([_SCALE, *against]), fontsize=8)
     axes.set_title("Footnote against named alternatives, measured in one run", loc="left")
     figure.savefig(file, dpi=150)
     pyplot.close(figure)
@@ -35,11 +38,10 @@ def _bars(axes: Any, bars: Sequence[tuple[str, Row]]) -> None:
     colours = [_BETTER if ratio >= 1 else _WORSE for ratio in ratios]
     axes.barh(places, [r - 1 for r in ratios], left=1.0, color=colours, height=0.62)
     axes.set_xscale("log")
-    axes.set_xlim(min([*ratios, 1.0]) / 3, max([*ratios, 1.0]) * 12)
+    axes.set_xlim(min([*ratios, 1.0]) / 3, max([*ratios, 1.0]) * 30)
     axes.axvline(1.0, color=_INK, linewidth=0.8)
     axes.set_yticks(places, [f"{name}: {row.what}" for name, row in bars])
     axes.invert_yaxis()
-    axes.set_xlabel("times better than the alternative (log scale; left of 1: worse)")
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -21,17 +21,7 @@ async def guard(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         TooLargeError: It is longer than `answer.max_question_chars`.
     """
     context = runtime.context
-    question = state["question"].strip()
-    if not question:
-        raise InputError("the question is empty", hint="ask something")
-    most = context.answer.max_question_chars
-    if len(question) > most:
-        raise TooLargeError(
-            f"the question has {len(question)} characters, more than {most}",
-            hint="shorten it, or raise answer.max_question_chars",
-        )
-    if any(unicodedata.category(c) in ("Cc", "Cs") and not c.isspace() for c in question):
-        raise InputError("the question holds binary data", hint="send plain text")
+    question = checked(state["question"], context.answer.max_question_chars)
     return {
         "question": question,
         "standalone": question,
@@ -46,6 +36,21 @@ async def guard(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         "feedback": "",
         "cache_key": "",
     }
+
+
+def checked(question: str, most: int) -> str:
+    """The question without white space around it. Raises as `guard` does."""
+    question = question.strip()
+    if not question:
+        raise InputError("the question is empty", hint="ask something")
+    if len(question) > most:
+        raise TooLargeError(
+            f"the question has {len(question)} characters, more than {most}",
+            hint="shorten it, or raise answer.max_question_chars",
+        )
+    if any(unicodedata.category(c) in ("Cc", "Cs") and not c.isspace() for c in question):
+        raise InputError("the question holds binary data", hint="send plain text")
+    return question
 
 
 def _history(state: State, context: Context) -> list[Message]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.adapters.model_folder import refuse_missing
 from app.adapters.worker import Worker
 from app.core.errors import ConfigError
 from app.core.types import Vectors
@@ -62,6 +63,7 @@ class SentenceTransformerEncoder:
 
 
 def _load(model: str, threads: int) -> Any:
+    refuse_missing("embedding model", model, "embedding.model")
     try:
         import torch
         from sentence_transformers import SentenceTransformer

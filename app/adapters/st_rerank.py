@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.adapters.model_folder import refuse_missing
 from app.adapters.worker import Worker
 from app.core.errors import ConfigError
 
@@ -46,6 +47,7 @@ class CrossEncoderReranker:
 
 
 def _load(model: str) -> Any:
+    refuse_missing("reranker", model, "reranking.model")
     try:
         from sentence_transformers import CrossEncoder
         from transformers.utils.logging import disable_progress_bar

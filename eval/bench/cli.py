@@ -56,9 +56,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _run(name: str, sizes: Sizes) -> Outcome:
     try:
         return BENCHMARKS[name](sizes)
-    except Unavailable as missing:
-        return Outcome(name, notes=[str(missing)])
-    except BenchError as error:  # what the others found is still worth having
+    except (BenchError, Unavailable) as error:  # the others' figures are still worth having
         say(f"error: {error}")
         return Outcome(name, notes=[str(error)], failed=True)
 

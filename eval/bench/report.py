@@ -53,9 +53,7 @@ def _table(header: list[str], rows: Iterable[list[str]]) -> list[str]:
 
 
 def _subject(outcome: Outcome) -> str:
-    if outcome.rows:
-        return f"{outcome.ours}; other: {outcome.other}"
-    return "FAILED" if outcome.failed else "skipped"
+    return "FAILED" if outcome.failed else f"{outcome.ours}; other: {outcome.other}"
 
 
 def _about(machine: dict[str, Any]) -> list[str]:

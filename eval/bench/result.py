@@ -59,10 +59,10 @@ class Outcome:
         name: Of the benchmark.
         ours: What of Footnote was measured.
         other: What it is compared with.
-        rows: The figures; none when the benchmark was skipped.
+        rows: The figures; none when it failed.
         bars: The limits they are held against.
-        notes: What a reader has to know, such as why it was skipped.
-        failed: Whether it broke down.
+        notes: What a reader has to know, such as why it failed.
+        failed: Whether it broke down or could not begin.
     """
 
     name: str

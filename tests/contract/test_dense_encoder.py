@@ -119,5 +119,6 @@ def test_a_model_that_cannot_be_loaded_is_named_with_a_way_out(model: str) -> No
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
     with pytest.raises(ConfigError, match="cannot be loaded"):
         SentenceTransformerEncoder(str(tmp_path))

@@ -79,13 +79,18 @@ def _config(q: Any, dimensions: int) -> Any:
     return q.EdgeConfig(
         vectors={form.DENSE: q.EdgeVectorParams(size=dimensions, distance=q.Distance.Cosine)},
         sparse_vectors={form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
+        payload_memory=q.Memory.Cached,  # the default pushes it out of the page cache
     )
 
 
 def _index(q: Any, shard: Any) -> None:
-    kinds: dict[str, Any] = dict.fromkeys(form.KEYWORDS, q.PayloadSchemaType.Keyword)
+    # Only tenants are worth links of their own in the vector index: another field's value
+    # has so few points that the engine scans them, or, like `live`, nearly all.
+    kinds: dict[str, Any] = {n: q.KeywordIndexParams(enable_hnsw=False) for n in form.KEYWORDS}
     kinds["tenant"] = q.KeywordIndexParams(is_tenant=True)
-    kinds |= dict.fromkeys(form.INTEGERS, q.PayloadSchemaType.Integer)
+    kinds |= {
+        n: q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False) for n in form.INTEGERS
+    }
     for name in kinds.keys() - shard.info().payload_schema.keys():
         shard.update(q.UpdateOperation.create_field_index(name, kinds[name]))
 

@@ -24,29 +24,34 @@ def voices(query: HybridQuery) -> list[str]:
 
 
 def fuse(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[Passage]:
-    """Passages out of the lists of points of each search, best first, at most `query.limit`.
+    """Passages out of the lists of points of each search, best first; payloads included."""
+    points = {str(point.id): point for points in found.values() for point in points}
+    current = newest(point.payload for point in points.values())
+    kept = {
+        name: [point for point in points if is_newest(point.payload, current)]
+        for name, points in found.items()
+    }
+    return [to_passage(points[key].payload, scores) for key, scores in ranked(query, kept)]
 
-    A passage scores the sum of weight / (rrf_k + rank) over the lists, ranks counted from 1
+
+def ranked(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[tuple[str, Scores]]:
+    """Ids and scores out of the lists of points of each search, at most `query.limit`.
+
+    A point scores the sum of weight / (rrf_k + rank) over the lists, ranks counted from 1
     (Cormack et al., 2009). Equal scores, which this makes often, are ordered by the dense
     score, then by id, so that a question gets the same passages twice.
     """
-    points = {str(point.id): point for points in found.values() for point in points}
-    current = newest(point.payload for point in points.values())
     fused: dict[str, float] = {}
     scores: dict[str, dict[str, float]] = {name: {} for name in (DENSE, BM25)}
     for name, weight in zip((DENSE, BM25), query.weights, strict=True):
-        seen = [point for point in found.get(name, ()) if is_newest(point.payload, current)]
-        for rank, point in enumerate(seen, start=1):
+        for rank, point in enumerate(found.get(name, ()), start=1):
             key = str(point.id)
             scores[name][key] = float(point.score)
             fused[key] = fused.get(key, 0.0) + weight / (query.rrf_k + rank)
     dense, bm25 = scores[DENSE], scores[BM25]
     best = sorted(fused, key=lambda key: (-fused[key], -dense.get(key, -1.0), key))
     return [
-        to_passage(
-            points[key].payload,
-            Scores(dense=dense.get(key), bm25=bm25.get(key), fused=fused[key]),
-        )
+        (key, Scores(dense=dense.get(key), bm25=bm25.get(key), fused=fused[key]))
         for key in best[: query.limit]
     ]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from app.adapters import payload as form
 from app.adapters.edge_shard import match, open_shard, scroll
-from app.adapters.fusion import fuse, voices
+from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty
 from app.adapters.worker import Worker
 from app.core.types import (
@@ -94,7 +94,7 @@ class EdgeStore(Register):
             await self._reads.run(switch)
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
-        """One batch to the engine: a list by vectors and one by words, then fused."""
+        """One batch to the engine: a list by vectors and one by words, fused, then read."""
         import qdrant_edge as q
 
         seen, searches = _filter(q, scope), voices(query)
@@ -108,13 +108,20 @@ class EdgeStore(Register):
                     limit=query.depth,
                     query=q.Query.Nearest(vectors[name], using=name),
                     filter=seen,
-                    with_payload=True,
                 )
                 for name in searches
             ]
         )
-        found = await self._reads.run(lambda: self._shard.query_batch(batch))
-        return fuse(query, dict(zip(searches, found, strict=True)))
+
+        def work() -> list[Passage]:
+            found = self._shard.query_batch(batch)
+            best = ranked(query, dict(zip(searches, found, strict=True)))
+            # Most of the time goes into payloads: only those that are shown are read.
+            records = self._shard.retrieve([key for key, _ in best], True, False)
+            payloads = {str(record.id): record.payload for record in records}
+            return [form.to_passage(payloads[key], scores) for key, scores in best]
+
+        return await self._reads.run(work)
 
     async def delete(self, document_id: str, scope: Scope) -> None:
         """Remove a document. Raises NotFoundError."""

@@ -196,15 +196,17 @@ class Footnote:
             durability="exit",
         )
         turn = self.turns.setdefault(thread, asyncio.Lock())
-        async with turn, context.held, aclosing(stream) as events:  # type: ignore[type-var]
-            async for event in events:
-                if isinstance(event, Done):
-                    last = event
-                elif isinstance(event, (Step, Delta)):
-                    yield event
+        try:
+            async with turn, context.held, aclosing(stream) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if isinstance(event, Done):
+                        last = event
+                    elif isinstance(event, (Step, Delta)):
+                        yield event
+        finally:  # also when the reader has left: what was begun must leave nothing behind
+            await self._prune(thread)
         if last is None:
             raise AssertionError("the graph ended without an answer")
-        await self._prune(thread)
         yield last
 
     async def _prune(self, thread: str) -> None:

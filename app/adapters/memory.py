@@ -54,13 +54,16 @@ class SqliteMemory:
             yield cls(saver)
 
     async def prune(self, thread_id: str) -> None:
-        """Drop all but the latest checkpoint: each holds the whole conversation."""
-        for table in ("checkpoints", "writes"):
-            await self._db.execute(
-                f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < "  # noqa: S608 - our own names
-                "(SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?)",
-                (thread_id, thread_id),
-            )
+        """Drop all but the latest checkpoint: each holds the whole conversation.
+
+        Writes of steps serve to resume a run; a run that was left is never resumed.
+        """
+        await self._db.execute("DELETE FROM writes WHERE thread_id = ?", (thread_id,))
+        await self._db.execute(
+            "DELETE FROM checkpoints WHERE thread_id = ? AND checkpoint_id < "
+            "(SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?)",
+            (thread_id, thread_id),
+        )
         await self._db.commit()
 
     async def add_feedback(self, feedback: Feedback, tenant: str) -> None:
@@ -125,8 +128,10 @@ class PostgresMemory:
             yield cls(saver, pool)
 
     async def prune(self, thread_id: str) -> None:
-        """Drop all but the latest checkpoint."""
+        """Drop all but the latest checkpoint, and the writes of steps."""
         await self.checkpointer.aprune([thread_id], strategy="keep_latest")
+        async with self._pool.connection() as db:
+            await db.execute("DELETE FROM checkpoint_writes WHERE thread_id = %s", (thread_id,))
 
     async def add_feedback(self, feedback: Feedback, tenant: str) -> None:
         """Keep a judgement; a later one of the same answer replaces it."""

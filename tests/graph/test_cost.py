@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.memory import SqliteMemory
-from app.core.types import Ask, Message, Scope
+from app.core.types import Ask, Message, Scope, Step
 from app.service import Footnote
 from eval.bench.material.doubles import still_footnote
 from eval.bench.material.sqlite_size import file_bytes, stored_bytes
@@ -42,6 +42,20 @@ async def test_a_checkpoint_holds_the_messages_and_nothing_else(tmp_path: Path) 
     assert [m.role for m in messages] == ["user", "assistant"] * 2
     assert [m.content for m in messages[1::2]] == answers
     assert json.loads(json.dumps(kept[0])) == kept[0], "plain JSON"
+
+
+async def test_a_reader_who_leaves_in_the_middle_leaves_no_passages_on_disk(
+    tmp_path: Path,
+) -> None:
+    async with SqliteMemory.open(tmp_path / "conversations.sqlite") as memory:
+        footnote = still_footnote(memory, sentences=SENTENCES)
+        stream = footnote.stream(Ask(QUESTION, Scope(), "the-conversation"))
+        async for event in stream:
+            if isinstance(event, Step) and event.node == "retrieve":
+                break
+        await stream.aclose()
+        for state in await _decoded(memory):
+            assert not state.get("messages")
 
 
 async def _ask(footnote: Footnote, question: str) -> str:

@@ -15,22 +15,11 @@ from weakref import WeakValueDictionary
 import structlog
 
 from app.core.errors import InputError, NotFoundError
+from app.core.exchange import Ask, Delta, Done, Event, Feedback, IngestReport, Step
 from app.core.ports import AnswerCache, ChunkStore, Memory, RateLimiter
 from app.core.run import Run
 from app.core.settings import Settings
-from app.core.types import (
-    Answer,
-    Ask,
-    Delta,
-    Done,
-    Event,
-    Feedback,
-    IngestReport,
-    Message,
-    Passage,
-    Scope,
-    Step,
-)
+from app.core.types import Answer, Message, Passage, Scope
 from graphs.context import Context, Query
 from graphs.nodes.guard import checked
 from graphs.nodes.retrieve import search

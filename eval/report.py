@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.core.errors import ConfigError
-from app.core.types import Answer, Failure
+from app.core.exchange import Failure
+from app.core.types import Answer
 from eval.gates import Gate, judge_all
 from eval.metadata import Metadata
 from eval.metrics import measure, whole

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import structlog
 
 from app.core.errors import ConfigError, FootnoteError, NotFoundError
+from app.core.exchange import Ask, IngestReport
 from app.core.settings import Settings, load_settings
-from app.core.types import Answer, Ask, Citation, IngestReport, Passage, Scope
+from app.core.types import Answer, Citation, Passage, Scope
 from app.wiring import open_footnote
 from eval.datasets import Dataset, Question
 from eval.metrics.score import Asked, Outcome

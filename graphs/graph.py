@@ -10,7 +10,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from app.core.types import Step
+from app.core.exchange import Step
 from graphs.context import Context
 from graphs.nodes.abstain import abstain
 from graphs.nodes.compress import compress

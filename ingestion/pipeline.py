@@ -13,15 +13,9 @@ from pathlib import Path
 import structlog
 
 from app.core.errors import FootnoteError, PermanentError
+from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder
-from app.core.types import (
-    Document,
-    EncodedChunk,
-    Failure,
-    IngestReport,
-    ParsedDocument,
-    Scope,
-)
+from app.core.types import Document, EncodedChunk, ParsedDocument, Scope
 from ingestion.chunk import Chunker
 from ingestion.parse import parse
 from ingestion.sources import coverage, find_files

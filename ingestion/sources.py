@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from app.core.types import Failure
+from app.core.exchange import Failure
 
 _MAGIC = frozenset("*?[")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import ConfigError, PermanentError, TransientError
-from app.core.types import Feedback
+from app.core.exchange import Feedback
 
 _CONNECT_S = 10
 _FEEDBACK = """CREATE TABLE IF NOT EXISTS feedback (

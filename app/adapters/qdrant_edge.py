@@ -18,15 +18,7 @@ from app.adapters.edge_shard import match, open_shard, scroll
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty
 from app.adapters.worker import Worker
-from app.core.types import (
-    Document,
-    EncodedChunk,
-    HybridQuery,
-    IndexInfo,
-    Passage,
-    Scalar,
-    Scope,
-)
+from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
 
 class EdgeStore(Register):

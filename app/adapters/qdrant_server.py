@@ -12,15 +12,7 @@ from app.adapters import payload as form
 from app.adapters.fusion import fuse, voices
 from app.adapters.register import Register, refuse_empty, refuse_mismatch
 from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
-from app.core.types import (
-    Document,
-    EncodedChunk,
-    HybridQuery,
-    IndexInfo,
-    Passage,
-    Scalar,
-    Scope,
-)
+from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient

@@ -12,7 +12,7 @@ from app.api.openai_request import ChatRequest, to_ask
 from app.api.openai_response import ChatCompletion, Chunks
 from app.api.pump import pumping, unless_gone
 from app.api.sse import AnswerStream
-from app.core.types import Ask
+from app.core.exchange import Ask
 
 router = v1_router("chat", OPENAI_ERROR)
 

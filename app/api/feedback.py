@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.door import TheDoor, v1_router
 from app.api.fields import Name, Text
-from app.core.types import Feedback
+from app.core.exchange import Feedback
 
 router = v1_router("feedback")
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api.fields import Filters, Name, Text
 from app.core.errors import InputError, NotFoundError
-from app.core.types import Ask, Message, Scope
+from app.core.exchange import Ask
+from app.core.types import Message, Scope
 
 MODEL = "footnote"
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from app.api.openai_request import MODEL
-from app.core.types import Answer, Step, Usage
+from app.core.exchange import Step
+from app.core.types import Answer, Usage
 
 
 class AssistantMessage(BaseModel):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from app.api.problems import ClientGone
-from app.core.types import Event
+from app.core.exchange import Event
 
 T = TypeVar("T")
 CANCEL_S = 10.0

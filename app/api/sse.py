@@ -21,7 +21,7 @@ from app.api.openai_response import Chunks, missing_text
 from app.api.problems import openai_error, problem_of
 from app.api.pump import Pump
 from app.core.errors import TransientError
-from app.core.types import Delta, Done, Event, Step
+from app.core.exchange import Delta, Done, Event, Step
 
 DRAIN_S = 20.0
 STALLED_S = 60.0

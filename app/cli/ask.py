@@ -13,7 +13,8 @@ from app.cli.console import count, heading_below, note, one_line, say, shorten, 
 from app.cli.session import clean_stdout, use_footnote
 
 if TYPE_CHECKING:
-    from app.core.types import Answer, Citation, Step
+    from app.core.exchange import Step
+    from app.core.types import Answer, Citation
     from app.service import Footnote
 
 DETAIL = 100
@@ -44,7 +45,8 @@ def ask(
     question = _read(question)
 
     async def work(footnote: Footnote) -> tuple[Answer, str]:
-        from app.core.types import Ask, Delta, Done, Scope, Step
+        from app.core.exchange import Ask, Delta, Done, Step
+        from app.core.types import Scope
 
         request = Ask(
             question,

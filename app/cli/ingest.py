@@ -19,7 +19,7 @@ from app.cli.session import clean_stdout, use_footnote
 from app.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from app.core.types import IngestReport
+    from app.core.exchange import IngestReport
     from app.service import Footnote
 
 

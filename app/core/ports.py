@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from app.core.exchange import Feedback
 from app.core.run import Run
 from app.core.types import (
     Chunk,
     Completion,
     Document,
     EncodedChunk,
-    Feedback,
     HybridQuery,
     IndexInfo,
     Passage,

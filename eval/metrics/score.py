@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from app.core.types import Answer, Failure, Passage, Status
+from app.core.exchange import Failure
+from app.core.types import Answer, Passage, Status
 from eval.datasets import Question
 
 

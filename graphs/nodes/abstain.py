@@ -7,8 +7,9 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from app.core.exchange import Delta
 from app.core.text import sentence_spans
-from app.core.types import Answer, Delta, Passage, Status
+from app.core.types import Answer, Passage, Status
 from graphs.citations import CitationBook, proved
 from graphs.context import Checked, Context, Evidence, Quote, context_of
 from graphs.state import State

@@ -6,7 +6,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from app.core.types import Answer, Delta, Status
+from app.core.exchange import Delta
+from app.core.types import Answer, Status
 from graphs.context import Context
 from graphs.state import State
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from app.core.types import Answer, Delta, Done, Message, Status
+from app.core.exchange import Delta, Done
+from app.core.types import Answer, Message, Status
 from graphs.citations import compose
 from graphs.context import Context
 from graphs.state import State

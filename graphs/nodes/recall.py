@@ -10,7 +10,8 @@ import structlog
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
 
-from app.core.types import Answer, Delta, Usage
+from app.core.exchange import Delta
+from app.core.types import Answer, Usage
 from graphs.context import Context
 from graphs.state import State
 

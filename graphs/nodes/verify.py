@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from app.core.errors import FootnoteError
-from app.core.types import Delta
+from app.core.exchange import Delta
 from graphs.citations import CitationBook
 from graphs.context import Checked, Context
 from graphs.state import State

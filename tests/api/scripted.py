@@ -7,22 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from app.core.errors import NotFoundError
+from app.core.exchange import Ask, Delta, Done, Event, Feedback, Step
 from app.core.types import (
     Answer,
-    Ask,
     Citation,
-    Delta,
     Document,
-    Done,
-    Event,
-    Feedback,
     Message,
     Passage,
     Scope,
     Scores,
     Sentence,
     Status,
-    Step,
     Usage,
 )
 

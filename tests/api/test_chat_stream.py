@@ -11,7 +11,8 @@ import pytest
 from openai import AsyncOpenAI
 
 from app.core.errors import InputError, PermanentError, TransientError
-from app.core.types import Delta, Done, Event, Status, Step
+from app.core.exchange import Delta, Done, Event, Step
+from app.core.types import Status
 from tests.api.chatting import CHAT, DONE, body, chunks, events, text_of
 from tests.api.scripted import ANSWER, SCRIPT, Scripted, Wait
 from tests.api.serving import address, serving

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from app.core.types import Feedback, Scope
+from app.core.exchange import Feedback
+from app.core.types import Scope
 from tests.api.scripted import PASSAGE, TEXT, Scripted
 from tests.api.serving import Serve
 

@@ -13,23 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import NotFoundError
+from app.core.exchange import Ask, Delta, Done, Event, Failure, IngestReport, Step
 from app.core.settings import Settings
-from app.core.types import (
-    Answer,
-    Ask,
-    Citation,
-    Delta,
-    Document,
-    Done,
-    Event,
-    Failure,
-    IngestReport,
-    Passage,
-    Scope,
-    Scores,
-    Status,
-    Step,
-)
+from app.core.types import Answer, Citation, Document, Passage, Scope, Scores, Status
 
 QUOTE = "Full-time employees get 28 days of leave 🏖️ a year."
 ANSWER = Answer(

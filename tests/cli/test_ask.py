@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from app.core.types import Delta, Done, Scope, Status, Step, Usage
+from app.core.exchange import Delta, Done, Step
+from app.core.types import Scope, Status, Usage
 from tests.cli.conftest import Run
 from tests.cli.fake import ANSWER, QUOTE, FakeFootnote
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.types import IngestReport
+from app.core.exchange import IngestReport
 from tests.cli.conftest import Run
 from tests.cli.fake import FAILED, FakeFootnote
 

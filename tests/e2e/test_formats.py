@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from app.core.exchange import Ask, IngestReport
 from app.core.settings import load_settings
-from app.core.types import Answer, Ask, Citation, Document, IngestReport, Passage, Scope
+from app.core.types import Answer, Citation, Document, Passage, Scope
 from app.service import Footnote
 from app.wiring import open_footnote
 from tests.support.paths import HANDBOOK

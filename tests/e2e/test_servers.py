@@ -18,8 +18,9 @@ import pytest
 from qdrant_client import AsyncQdrantClient
 
 from app.core.errors import NotFoundError
+from app.core.exchange import Ask, Feedback
 from app.core.settings import Settings, load_settings
-from app.core.types import Answer, Ask, Feedback, Scope, Status
+from app.core.types import Answer, Scope, Status
 from app.service import Footnote
 from app.wiring import open_footnote
 from tests.api.chatting import CHAT, body
@@ -321,7 +322,7 @@ async def test_a_command_ends_soon_though_langfuse_is_silent(library: Library) -
     """No thread of the tracer keeps the process."""
     script = (
         "import asyncio, sys, app.wiring as w; from app.core.settings import load_settings\n"
-        "from app.core.types import Ask, Scope\n"
+        "from app.core.exchange import Ask; from app.core.types import Scope\n"
         "async def main():\n"
         "    async with w.open_footnote(load_settings()) as footnote:\n"
         "        print((await footnote.ask(Ask(sys.argv[1], Scope()))).status, flush=True)\n"

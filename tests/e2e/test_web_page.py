@@ -23,20 +23,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.api.server import create_app
 from app.core.errors import NotFoundError
+from app.core.exchange import Ask, Delta, Done, Event, Feedback, Step
 from app.core.settings import ApiSettings, Settings
-from app.core.types import (
-    Answer,
-    Ask,
-    Citation,
-    Delta,
-    Document,
-    Done,
-    Event,
-    Feedback,
-    Scope,
-    Status,
-    Step,
-)
+from app.core.types import Answer, Citation, Document, Scope, Status
 from app.service import Footnote
 
 CHROMIUM = shutil.which("chromium")

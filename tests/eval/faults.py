@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.exchange import Ask, IngestReport
 from app.core.settings import Settings
-from app.core.types import Answer, Ask, IngestReport, Passage, Scope
+from app.core.types import Answer, Passage, Scope
 from app.service import Footnote
 from app.wiring import open_footnote
 from eval.runner import Open, Progress

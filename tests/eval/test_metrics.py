@@ -6,7 +6,8 @@ from math import log2
 
 import pytest
 
-from app.core.types import Failure, Status
+from app.core.exchange import Failure
+from app.core.types import Status
 from eval.metrics import (
     Group,
     abstention,

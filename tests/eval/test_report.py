@@ -3,7 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.core.types import Failure, Status
+from app.core.exchange import Failure
+from app.core.types import Status
 from eval.compare import compare_rows, remarks, turned
 from eval.gates import judge_all
 from eval.markdown import escape, render, worst

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.core.exchange import Ask, Delta, Done, Event, Step
 from app.core.settings import load_settings
-from app.core.types import Answer, Ask, Delta, Done, Event, Message, Scope, Status, Step
+from app.core.types import Answer, Message, Scope, Status
 from app.service import Footnote
 from app.wiring import open_footnote
 from tests.support.blocking import no_blocking

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import InputError, NotFoundError
-from app.core.types import Ask, Feedback, Scope, Step
+from app.core.exchange import Ask, Feedback, Step
+from app.core.types import Scope
 from app.service import Footnote
 from tests.graph.library import LEAVE_QUESTION, NOTHING_DOES, RIVAL, Library, hear
 

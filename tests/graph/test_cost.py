@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.memory import SqliteMemory
-from app.core.types import Ask, Message, Scope, Step
+from app.core.exchange import Ask, Step
+from app.core.types import Message, Scope
 from app.service import Footnote
 from eval.bench.material.doubles import still_footnote
 from eval.bench.material.sqlite_size import file_bytes, stored_bytes

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from app.core.types import Ask, Delta, Message, Scope, Status, Step
+from app.core.exchange import Ask, Delta, Step
+from app.core.types import Message, Scope, Status
 from app.service import Footnote
 from graphs.nodes.abstain import NO_ANSWER
 from graphs.nodes.finish import NOT_VERIFIED

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.types import Ask, Scope, Status
+from app.core.exchange import Ask
+from app.core.types import Scope, Status
 from app.service import Footnote
 from graphs.nodes.abstain import NO_ANSWER
 from tests.graph.library import ALLOWANCE, LEAVE, LEAVE_QUESTION, RIVAL, hear

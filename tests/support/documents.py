@@ -12,13 +12,7 @@ import numpy as np
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
 from app.core.text import words
-from app.core.types import (
-    Chunk,
-    Document,
-    EncodedChunk,
-    HybridQuery,
-    Vector,
-)
+from app.core.types import Chunk, Document, EncodedChunk, HybridQuery, Vector
 
 DIMENSIONS = 32
 _BM25 = Bm25Encoder(avg_len=8)

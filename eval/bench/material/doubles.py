@@ -11,15 +11,7 @@ from app.adapters.rate_limit import NoRateLimiter
 from app.core.ports import Memory
 from app.core.run import Run
 from app.core.settings import Settings
-from app.core.types import (
-    HybridQuery,
-    Message,
-    Passage,
-    Scope,
-    Scores,
-    SparseVector,
-    Vectors,
-)
+from app.core.types import HybridQuery, Message, Passage, Scope, Scores, SparseVector, Vectors
 from app.service import Footnote
 from graphs.context import Checked, Context, DraftSentence, Evidence, Query, Quote, Skills
 from graphs.graph import build_graph

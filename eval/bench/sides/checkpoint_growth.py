@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.memory import SqliteMemory
+from app.core.exchange import Ask
 from app.core.settings import Settings
-from app.core.types import Ask, Scope
+from app.core.types import Scope
 from app.service import Footnote
 from app.wiring import open_footnote
 from eval.bench.child import say

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.memory import SqliteMemory
+from app.core.exchange import Ask, Step
 from app.core.run import Run
-from app.core.types import Ask, Scope, Step
+from app.core.types import Scope
 from app.service import Footnote
 from eval.bench.material.bare import bare_graph
 from eval.bench.material.doubles import still_footnote

@@ -16,7 +16,8 @@ import pytest
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.qdrant_edge import EdgeStore
-from app.core.types import Failure, IngestReport, Scope, Vectors
+from app.core.exchange import Failure, IngestReport
+from app.core.types import Scope, Vectors
 from ingestion.chunk import Chunker
 from ingestion.pipeline import Ingestor
 from tests.support.documents import DIMENSIONS, asking, dense

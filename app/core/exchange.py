@@ -1,0 +1,88 @@
+"""What goes into the service and what comes out of it: questions, events, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.core.types import Answer, Message, Model, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question and the terms on which it is asked.
+
+    Args:
+        question: What the user typed last.
+        scope: Whose documents may answer.
+        conversation_id: The conversation to go on with; None begins a new one.
+        history: Earlier messages when the client keeps them itself, as OpenAI clients
+            do; None takes them from the conversation.
+        deadline_ms: Time for the answer; steps that no longer fit are skipped by name.
+        max_cost_usd: Budget for model calls; None for no limit.
+        trace: Whether to report every step's inputs and outcome.
+    """
+
+    question: str
+    scope: Scope
+    conversation_id: str | None = None
+    history: Sequence[Message] | None = None
+    deadline_ms: int | None = None
+    max_cost_usd: float | None = None
+    trace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event: a node of the graph has run. `details` is empty unless tracing."""
+
+    node: str
+    ms: float
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """An event: text of the answer, released to the reader."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of every stream that does not raise."""
+
+    answer: Answer
+
+
+Event = Step | Delta | Done
+
+
+class Feedback(Model):
+    """A reader's judgement of an answer."""
+
+    answer_id: str
+    rating: int
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A source that could not be ingested, why, and what to do."""
+
+    source: str
+    error: str
+    hint: str
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingestion did, in documents and chunks."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    chunks: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)

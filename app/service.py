@@ -54,8 +54,6 @@ class Footnote:
     limiter: RateLimiter
     ingestor: Ingestor
     tracer: Callable[[], Sequence[Any]] = list
-    parts: Mapping[str, str] = field(default_factory=dict)
-    """What each part is, for `doctor` and `/readyz`: part → description."""
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """One question of a conversation at a time: two would overwrite each other's turn."""
 
@@ -185,15 +183,16 @@ class Footnote:
             durability="exit",
         )
         turn = self.turns.setdefault(thread, asyncio.Lock())
-        try:
-            async with turn, context.held, aclosing(stream) as events:  # type: ignore[type-var]
-                async for event in events:
-                    if isinstance(event, Done):
-                        last = event
-                    elif isinstance(event, (Step, Delta)):
-                        yield event
-        finally:  # also when the reader has left: what was begun must leave nothing behind
-            await self._prune(thread)
+        async with turn:
+            try:
+                async with context.held, aclosing(stream) as events:  # type: ignore[type-var]
+                    async for event in events:
+                        if isinstance(event, Done):
+                            last = event
+                        elif isinstance(event, (Step, Delta)):
+                            yield event
+            finally:  # also when the reader has left: what was begun must leave nothing behind
+                await self._prune(thread)
         if last is None:
             raise AssertionError("the graph ended without an answer")
         yield last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -169,8 +169,3 @@ def _take(found: RagasScores, result: Result) -> None:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def measures_of(found: RagasScores, identifier: str) -> Mapping[str, Measure]:
-    """Ragas' measures of a question."""
-    return found.measures.get(identifier, {})

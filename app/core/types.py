@@ -62,15 +62,36 @@ class Page:
     end: int
 
 
+MEMBER = "!/"
+"""Stands between a container's source and the name of what is in it: `mail.eml!/plan.pdf`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside a file: an attachment of a mail, an entry of an archive."""
+
+    name: str
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A source after parsing: its canonical text and what is known about it."""
+    """A source after parsing: its canonical text and what is known about it.
+
+    Args:
+        language: Its Snowball language, such as `german`; empty when it is not known.
+        flags: What a reader should be warned of, such as `hidden-text`.
+        members: Files inside it, each to become a document of its own.
+    """
 
     source: str
     title: str
     text: str
     pages: Sequence[Page] = ()
     mime_type: str = "text/plain"
+    language: str = ""
+    flags: Sequence[str] = ()
+    members: Sequence[Member] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +117,18 @@ class EncodedChunk:
 
 
 class Document(Model):
-    """What the register knows about a document."""
+    """What the register knows about a document.
+
+    `source` is the first of `sources`, all the places where this very content was found.
+    `parent` is the source of the file that it is a member of, if any.
+    """
 
     document_id: str
     title: str
     source: str
+    sources: list[str] = Field(default_factory=list)
+    parent: str | None = None
+    language: str = ""
     content_hash: str
     chunks: int
     pages: int

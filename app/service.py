@@ -112,11 +112,19 @@ class Footnote:
         tenant: str,
         tags: Mapping[str, str],
         sync: bool = False,
+        yes: bool = False,
+        workers: int = 0,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> IngestReport:
         """Bring files into the index; see `Ingestor.run`."""
         return await self.ingestor.run(
-            paths, tenant=tenant, tags=tags, sync=sync, progress=progress
+            paths,
+            tenant=tenant,
+            tags=tags,
+            sync=sync,
+            yes=yes,
+            workers=workers,
+            progress=progress,
         )
 
     async def conversation(self, conversation_id: str, tenant: str) -> list[Message]:

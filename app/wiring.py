@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from app.core.ports import (
     Memory,
     RateLimiter,
     Reranker,
+    VectorCache,
 )
 from app.core.run import Run
 from app.core.settings import Settings
@@ -39,8 +41,10 @@ from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
+from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
+from ingestion.prepare import Recipe
 from prompts import PromptRegistry
 
 
@@ -63,6 +67,9 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         if reranker:
             stack.push_async_callback(reranker.close)
         memory: Memory = await stack.enter_async_context(_memory(settings))
+        vectors = _vector_cache(settings, dense)
+        if vectors:
+            stack.push_async_callback(vectors.close)
         cache = _cache(settings)
         if cache:
             stack.push_async_callback(cache.close)
@@ -93,9 +100,9 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 store=store,
                 dense=dense,
                 sparse=sparse,
-                chunker=chunker,
+                parsers=partial(_parsers, settings, dense),
                 document_id=payload.document_id,
-                max_file_bytes=settings.ingestion.max_file_mb * 1_000_000,
+                cache=vectors,
             ),
             tracer=_tracer(settings, stack),
         )
@@ -141,6 +148,37 @@ def _chunker(settings: Settings, dense: DenseEncoder) -> Chunker:
         chunk_tokens=settings.ingestion.chunk_tokens,
         min_tokens=settings.ingestion.min_chunk_tokens,
         max_tokens=dense.max_tokens,
+    )
+
+
+def _parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool:
+    wanted = settings.ingestion
+    recipe = Recipe(
+        tokenizer=dense.tokenizer.to_str(),
+        chunk_tokens=wanted.chunk_tokens,
+        min_tokens=wanted.min_chunk_tokens,
+        max_tokens=dense.max_tokens,
+        max_file_bytes=wanted.max_file_mb * 1_000_000,
+    )
+    return ParserPool(
+        recipe,
+        workers=workers or wanted.workers,
+        seconds=wanted.parse_timeout_s,
+        megabytes=wanted.parse_memory_mb,
+    )
+
+
+def _vector_cache(settings: Settings, dense: DenseEncoder) -> VectorCache | None:
+    megabytes = settings.ingestion.vector_cache_mb
+    if not megabytes:
+        return None
+    from app.adapters.vector_cache import SqliteVectorCache
+
+    return SqliteVectorCache(
+        data_dir(settings) / "vectors.sqlite",
+        model=dense.name,
+        dimensions=dense.dimensions,
+        megabytes=megabytes,
     )
 
 

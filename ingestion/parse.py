@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from app.core.errors import PermanentError
@@ -34,17 +34,8 @@ _MARK = "\ue000{page_num}\ue001"  # private characters: no document means them
 _MARKED = re.compile(r"\s*(?:^\| *)?\ue000(\d+)\ue001[ |]*\s*", re.MULTILINE)
 
 
-def parse(path: Path, *, max_bytes: int) -> ParsedDocument:
-    """Read a file.
-
-    Args:
-        path: The file; its absolute path becomes the document's source.
-        max_bytes: Larger files are refused.
-
-    Raises:
-        PermanentError: The file is empty, too large, encrypted, broken, of an unknown
-            format or without text; the message says which.
-    """
+def read(path: Path, *, max_bytes: int) -> bytes:
+    """A file's bytes. Raises PermanentError when it is empty or larger than `max_bytes`."""
     size = path.stat().st_size
     if size == 0:
         raise PermanentError("the file is empty", hint="remove it, or fill it")
@@ -52,28 +43,47 @@ def parse(path: Path, *, max_bytes: int) -> ParsedDocument:
         raise PermanentError(
             f"the file has {size / 1e6:.0f} MB", hint="raise ingestion.max_file_mb, or split it"
         )
-    kind = _kind(path)
-    title, text, pages = _reader(kind)(path, kind)
+    return path.read_bytes()
+
+
+def parse(data: bytes, source: str) -> ParsedDocument:
+    """Read a document.
+
+    Args:
+        data: The file's bytes.
+        source: Where it is from; the last part of the name tells the format.
+
+    Raises:
+        PermanentError: It is encrypted, broken, of an unknown format or without text; the
+            message says which.
+    """
+    name = PurePath(source)
+    kind = _kind(name)
+    title, text, pages = _reader(kind)(data, name, kind)
     if not text.strip():
         raise PermanentError("no text was found in it", hint="if it is a scan, it needs OCR first")
-    return ParsedDocument(str(path), title or _title(text, path), text, pages, kind)
+    return ParsedDocument(source, title or _title(text, name), text, pages, kind)
 
 
 Read = tuple[str, str, Sequence[Page]]
 """Stated title (may be empty), canonical text, pages."""
 
 
-def _kind(path: Path) -> str:
+def _kind(path: PurePath) -> str:
     """The MIME type that the name tells."""
+    import tempfile
+
     import kreuzberg as k
 
     try:
-        return str(k.detect_mime_type_from_path(str(path)))
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / path.name).touch()
+            return str(k.detect_mime_type_from_path(str(Path(folder) / path.name)))
     except RuntimeError as error:
         raise _unknown() from error
 
 
-def _reader(kind: str) -> Callable[[Path, str], Read]:
+def _reader(kind: str) -> Callable[[bytes, PurePath, str], Read]:
     match kind:
         case "text/plain" | "text/x-source-code":
             return _read_plain
@@ -87,21 +97,20 @@ def _reader(kind: str) -> Callable[[Path, str], Read]:
             return _read_other
 
 
-def _read_plain(path: Path, kind: str) -> Read:
-    text = decode(path.read_bytes()).lstrip("\n")
+def _read_plain(data: bytes, path: PurePath, kind: str) -> Read:
+    text = decode(data).lstrip("\n")
     if kind == "text/plain" or not text.strip():
         return "", text, ()
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return path.name, f"{fence}{path.suffix[1:]}\n{text.rstrip()}\n{fence}\n", ()
 
 
-def _read_markdown(path: Path, _: str) -> Read:
-    title, text = markdown.tidy(decode(path.read_bytes()))
+def _read_markdown(data: bytes, _: PurePath, __: str) -> Read:
+    title, text = markdown.tidy(decode(data))
     return _one_line(title), text, ()
 
 
-def _read_html(path: Path, _: str) -> Read:
-    data = path.read_bytes()
+def _read_html(data: bytes, _: PurePath, __: str) -> Read:
     declared = _HTML_CHARSET.search(data, 0, 2048)
     return *_from_html(decode(data, declared=declared[1].decode() if declared else "")), ()
 
@@ -114,16 +123,15 @@ def _from_html(page: str) -> tuple[str, str]:
     return _one_line(html.unescape(title[1])) if title else "", _canonical(result)[0]
 
 
-def _read_mail(path: Path, _: str) -> Read:
+def _read_mail(data: bytes, _: PurePath, __: str) -> Read:
     try:
-        subject, text = mail.to_markdown(path.read_bytes(), lambda page: _from_html(page)[1])
+        subject, text = mail.to_markdown(data, lambda page: _from_html(page)[1])
     except (LookupError, ValueError) as error:  # an unknown charset, a header beyond repair
         raise _explain(str(error)) from error
     return _one_line(subject), text, ()
 
 
-def _read_other(path: Path, kind: str) -> Read:
-    data = path.read_bytes()
+def _read_other(data: bytes, _: PurePath, kind: str) -> Read:
     if data.startswith(_OLE) and kind.startswith(_OFFICE):  # how Office wraps what it encrypts
         raise _explain("encrypted")
     if marked_encoding(data) and kind != _PDF:
@@ -201,7 +209,7 @@ def _take_out_marks(text: str) -> tuple[str, list[Page]]:
     return clean, pages
 
 
-def _title(text: str, path: Path) -> str:
+def _title(text: str, path: PurePath) -> str:
     heading = _HEADING.search(text)
     title = _one_line(heading[1]) if heading else ""
     return path.stem if not title or _PLACEHOLDER.fullmatch(title) else title

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
-import structlog
+from app.core.exchange import IngestReport
+from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder, VectorCache
+from ingestion.encode import Encoder
+from ingestion.prepare import Source
+from ingestion.run import Parsers, Progress, Run
+from ingestion.sources import find_files
 
-from app.core.errors import FootnoteError, PermanentError
-from app.core.exchange import Failure, IngestReport
-from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder
-from app.core.types import Document, EncodedChunk, ParsedDocument, Scope
-from ingestion.chunk import Chunker
-from ingestion.parse import parse
-from ingestion.sources import coverage, find_files
-
-Progress = Callable[[int, int, str], None]
-"""Called with files done, files in all, and the file just finished."""
-
-log = structlog.get_logger(__name__)
+_MOST_REMOVED = 0.5  # share of a tenant's documents
 
 
 class Ingestor:
-    """Brings documents into the store. One at a time per index."""
+    """Brings documents into the store. One run at a time per index.
+
+    Args:
+        parsers: Makes the worker processes of a run, given their number; 0 for the default.
+        document_id: Makes a document's id out of its tenant and name.
+        cache: Remembers vectors.
+    """
 
     def __init__(
         self,
@@ -35,16 +34,14 @@ class Ingestor:
         store: ChunkStore,
         dense: DenseEncoder,
         sparse: SparseEncoder,
-        chunker: Chunker,
+        parsers: Callable[[int], AbstractAsyncContextManager[Parsers]],
         document_id: Callable[[str, str], str],
-        max_file_bytes: int,
+        cache: VectorCache | None = None,
     ) -> None:
         self._store = store
-        self._dense = dense
-        self._sparse = sparse
-        self._chunker = chunker
+        self._encoder = Encoder(dense, sparse, cache)
+        self._parsers = parsers
         self._document_id = document_id
-        self._max_file_bytes = max_file_bytes
         self._turn = asyncio.Lock()
 
     async def run(
@@ -54,6 +51,9 @@ class Ingestor:
         tenant: str,
         tags: Mapping[str, str],
         sync: bool = False,
+        yes: bool = False,
+        workers: int = 0,
+        uploads: Sequence[Source] = (),
         progress: Progress | None = None,
     ) -> IngestReport:
         """Ingest files; a file that fails is reported and does not stop the others.
@@ -63,101 +63,31 @@ class Ingestor:
             tenant: Whose documents they become.
             tags: Set on every document.
             sync: Also delete this tenant's documents under `paths` whose file is gone.
+            yes: Let `sync` delete more than half of the tenant's documents.
+            workers: Processes that read files; 0 for the setting.
+            uploads: Files that are to have another name than their path.
             progress: Told after every file.
+
+        Raises:
+            TransientError: The store is out of reach.
         """
         started = time.perf_counter()
-        async with self._turn:
-            report = IngestReport()
-            files, report.failures = await asyncio.to_thread(find_files, paths)
-            known = {d.document_id: d for d in await self._store.documents(Scope(tenant))}
-            for done, file in enumerate(files, start=1):
-                await self._one(file, tenant, dict(tags), known, report)
-                if progress:
-                    progress(done, len(files), file.name)
+        async with self._turn, self._parsers(workers) as parsers:
+            run = Run(
+                store=self._store,
+                encoder=self._encoder,
+                parsers=parsers,
+                tenant=tenant,
+                tags=tags,
+                new_id=partial(self._document_id, tenant),
+                progress=progress,
+            )
+            files, failures = await asyncio.to_thread(find_files, paths)
+            run.report.failures += failures
+            await run.ingest([*uploads, *(Source(str(file), file) for file in files)])
             if sync:
-                await self._remove_gone(paths, files, known, tenant, report)
-            if report.added or report.updated or report.deleted:
-                await self._store.optimize()
-        report.seconds = round(time.perf_counter() - started, 3)
-        return report
-
-    async def _one(
-        self,
-        file: Path,
-        tenant: str,
-        tags: dict[str, str],
-        known: Mapping[str, Document],
-        report: IngestReport,
-    ) -> None:
-        old = known.get(self._document_id(tenant, str(file)))
-        try:
-            content_hash = await asyncio.to_thread(_hash, file)
-            if old and (old.content_hash, old.tags) == (content_hash, tags):
-                report.unchanged += 1
-                return
-            parsed = await asyncio.to_thread(parse, file, max_bytes=self._max_file_bytes)
-            report.chunks += await self._store_version(parsed, tenant, tags, content_hash)
-        except FootnoteError as error:
-            report.failures.append(Failure(str(file), error.message, error.hint))
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            report.failures.append(Failure(str(file), f"it cannot be read: {reason}", ""))
-        except Exception as error:
-            log.error("ingest.file_failed", source=str(file), exc_info=True)
-            kind = type(error).__name__
-            report.failures.append(Failure(str(file), f"unexpected {kind}", "see the log"))
-        else:
-            report.updated += bool(old)
-            report.added += not old
-
-    async def _store_version(
-        self, parsed: ParsedDocument, tenant: str, tags: dict[str, str], content_hash: str
-    ) -> int:
-        chunks = await asyncio.to_thread(self._chunker.cut, parsed)
-        texts = [self._chunker.embedding_text(parsed.title, chunk) for chunk in chunks]
-        dense = await self._dense.encode(texts)
-        sparse = await asyncio.to_thread(self._sparse.encode_documents, texts)
-        document = Document(
-            document_id=self._document_id(tenant, parsed.source),
-            title=parsed.title,
-            source=parsed.source,
-            content_hash=content_hash,
-            chunks=len(chunks),
-            pages=len(parsed.pages),
-            tenant=tenant,
-            tags=tags,
-            ingested_at=datetime.now(UTC).isoformat(),
-        )
-        encoded = [EncodedChunk(*parts) for parts in zip(chunks, dense, sparse, strict=True)]
-        await self._store.replace(document, encoded)
-        return len(chunks)
-
-    async def _remove_gone(
-        self,
-        paths: Sequence[str | Path],
-        files: Sequence[Path],
-        known: Mapping[str, Document],
-        tenant: str,
-        report: IngestReport,
-    ) -> None:
-        present = {str(file) for file in files}
-        missing = [d for d in known.values() if d.source not in present]
-        for document in await asyncio.to_thread(_gone, missing, paths, report.failures):
-            await self._store.delete(document.document_id, Scope(tenant))
-            report.deleted += 1
-
-
-def _gone(
-    missing: Sequence[Document], paths: Sequence[str | Path], failures: Sequence[Failure]
-) -> list[Document]:
-    """Of documents whose file was not found, those under `paths` that could be looked into."""
-    covered = coverage(paths)
-    unread = coverage(f.source for f in failures if os.path.lexists(f.source))
-    return [d for d in missing if covered(d.source) and not unread(d.source)]
-
-
-def _hash(file: Path) -> str:
-    if not file.is_file():
-        raise PermanentError("it is not a regular file")
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+                most = 1.0 if yes else _MOST_REMOVED
+                await run.mirror(paths, map(str, files), most=most)
+            await run.finish()
+        run.report.seconds = round(time.perf_counter() - started, 3)
+        return run.report

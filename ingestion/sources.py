@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from app.core.errors import PermanentError
 from app.core.exchange import Failure
 
 _MAGIC = frozenset("*?[")
@@ -39,6 +41,20 @@ def find_files(paths: Iterable[str | Path]) -> tuple[list[Path], list[Failure]]:
                     shown = os.fsencode(file).decode(errors="backslashreplace")
                     failures.append(Failure(shown, "its name is not UTF-8", "rename it"))
     return sorted(found), failures
+
+
+def hashes(files: Iterable[Path]) -> list[str | Exception]:
+    """The SHA-256 of each file's content, in order, or why it cannot be read."""
+    found: list[str | Exception] = []
+    for file in files:
+        try:
+            if not file.is_file():
+                raise PermanentError("it is not a regular file")
+            with file.open("rb") as stream:
+                found.append(hashlib.file_digest(stream, "sha256").hexdigest())
+        except (OSError, PermanentError) as error:
+            found.append(error)
+    return found
 
 
 def coverage(paths: Iterable[str | Path]) -> Callable[[str], bool]:

@@ -7,21 +7,21 @@ the register of documents. `live` is 1 for the version that readers see.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.core.errors import InputError
-from app.core.types import Chunk, Document, Passage, Scope, Scores
+from app.core.types import Chunk, Document, Passage, Scope, Scores, parent_of
 
 DENSE = "dense"
 BM25 = "bm25"
-KEYWORDS = ("tenant", "document_id", "content_hash", "source", "title")
+KEYWORDS = ("tenant", "document_id", "content_hash", "sources", "title")
 """Payload fields with a keyword index."""
 INTEGERS = ("live", "ordinal")
 """Payload fields with an integer index."""
 
 _NAMESPACE = uuid.UUID("6f1f2f0e-6b36-4c39-9d1a-0f0b8c7a5f10")
-_PLAIN_FILTERS = frozenset({"document_id", "source", "title"})
+_PLAIN_FILTERS = {"document_id": "document_id", "source": "sources", "title": "title"}
 Condition = tuple[str, list[str | int]]
 
 
@@ -40,6 +40,7 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
     """All that a point says."""
     return {
         **document.model_dump(),
+        **to_places(document.sources or [document.source]),
         "ordinal": chunk.ordinal,
         "text": chunk.text,
         "start": chunk.start,
@@ -50,9 +51,16 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
     }
 
 
+def to_places(sources: Sequence[str]) -> dict[str, Any]:
+    """The part of a payload that says where a document was found."""
+    first = sources[0]
+    return {"source": first, "sources": list(sources), "parent": parent_of(first)}
+
+
 def to_document(payload: Mapping[str, Any]) -> Document:
-    """The document that a point belongs to."""
-    return Document(**{name: payload[name] for name in Document.model_fields})
+    """The document that a point belongs to. The engine keeps no field without a value."""
+    known = Document.model_fields.keys() & payload.keys()
+    return Document(**{name: payload[name] for name in known})
 
 
 def to_chunk(payload: Mapping[str, Any]) -> Chunk:
@@ -88,7 +96,7 @@ def conditions(scope: Scope) -> Iterator[Condition]:
     yield "tenant", [scope.tenant]
     yield "live", [1]
     for name, wanted in scope.filters.items():
-        key = name if name in _PLAIN_FILTERS else _tag(name)
+        key = _PLAIN_FILTERS.get(name) or _tag(name)
         yield key, [wanted] if isinstance(wanted, str) else list(wanted)
 
 

@@ -128,6 +128,20 @@ class EdgeStore(Register):
 
         await self._reads.run(remove)
 
+    async def relocate(self, document_id: str, scope: Scope, sources: Sequence[str]) -> None:
+        """Set the places where a document's content is found. Raises NotFoundError."""
+        import qdrant_edge as q
+
+        await self.document(document_id, scope)
+        mine = _filter(q, Scope(tenant=scope.tenant), [("document_id", [document_id])])
+
+        def note() -> None:
+            do = q.UpdateOperation.set_payload_by_filter
+            self._shard.update(do(mine, form.to_places(sources)))
+            self._changes += 1
+
+        await self._reads.run(note)
+
     async def optimize(self) -> None:
         """Merge segments and build the vector index, then write all to disk."""
 

@@ -167,6 +167,13 @@ class QdrantStore(Register):
         mine = _filter(Scope(tenant=scope.tenant), [("document_id", [document_id])])
         await self._client.delete(self._collection, m.FilterSelector(filter=mine))
 
+    @_reaching
+    async def relocate(self, document_id: str, scope: Scope, sources: Sequence[str]) -> None:
+        """Set the places where a document's content is found. Raises NotFoundError."""
+        await self.document(document_id, scope)
+        mine = _filter(Scope(tenant=scope.tenant), [("document_id", [document_id])])
+        await self._client.set_payload(self._collection, form.to_places(sources), mine)
+
     async def optimize(self) -> None:
         """Nothing: a server optimizes by itself."""
 

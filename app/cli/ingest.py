@@ -41,22 +41,32 @@ def ingest(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove documents that are gone from the paths.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Let --sync remove more than half of the documents.")
+    ] = False,
     engine: Annotated[
         Engine, typer.Option("--engine", help="Where it runs; ray is not built yet.")
     ] = Engine.LOCAL,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Workers of the Ray engine.")
-    ] = 1,
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Processes that read files."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Add documents to the index; what has not changed is skipped."""
-    _refuse_ray(engine, workers)
+    _refuse_ray(engine)
     tags = options.tags(tag)
 
     async def work(footnote: Footnote) -> IngestReport:
         with progress_bar() as progress:
             return await footnote.ingest(
-                paths, tenant=tenant, tags=tags, sync=sync, progress=progress
+                paths,
+                tenant=tenant,
+                tags=tags,
+                sync=sync,
+                yes=yes,
+                workers=workers or 0,
+                progress=progress,
             )
 
     with clean_stdout(as_json), _say_how_to_go_on():
@@ -94,13 +104,9 @@ def summary(report: IngestReport) -> str:
     )
 
 
-def _refuse_ray(engine: Engine, workers: int) -> None:
+def _refuse_ray(engine: Engine) -> None:
     if engine is Engine.RAY:
         raise ConfigError("the Ray engine is not built yet", hint="use --engine local")
-    if workers > 1:
-        raise ConfigError(
-            "--workers belongs to the Ray engine, which is not built yet", hint="leave it out"
-        )
 
 
 @contextlib.contextmanager

@@ -77,12 +77,20 @@ class Failure:
 
 @dataclass(slots=True)
 class IngestReport:
-    """What an ingestion did, in documents and chunks."""
+    """What an ingestion did, in documents and chunks.
+
+    `chunks` were stored and `embedded` of them went through the model; the vectors of the
+    others were known. `shared` of the unchanged files have the content of another file,
+    which is stored once.
+    """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    shared: int = 0
+    flagged: int = 0
     chunks: int = 0
+    embedded: int = 0
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)

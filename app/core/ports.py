@@ -23,6 +23,7 @@ from app.core.types import (
     Passage,
     Scope,
     SparseVector,
+    Vector,
     Vectors,
 )
 
@@ -102,6 +103,12 @@ class ChunkStore(Protocol):
     async def delete(self, document_id: str, scope: Scope) -> None:
         """Remove a document. Raises NotFoundError."""
 
+    async def relocate(self, document_id: str, scope: Scope, sources: Sequence[str]) -> None:
+        """Set the places, at least one, where a document's content is found.
+
+        Raises NotFoundError.
+        """
+
     async def optimize(self) -> None:
         """Bring the index into its fastest form after a bulk load."""
 
@@ -113,6 +120,19 @@ class ChunkStore(Protocol):
 
     async def close(self) -> None:
         """Flush and let go of the index."""
+
+
+class VectorCache(Protocol):
+    """Remembers vectors of texts for one model. Losing it costs time only."""
+
+    async def get(self, texts: Sequence[str]) -> list[Vector | None]:
+        """The vector of each text, None where it is not known, in order."""
+
+    async def put(self, texts: Sequence[str], vectors: Vectors) -> None:
+        """Keep the vectors, shape (len(texts), dimensions), of texts."""
+
+    async def close(self) -> None:
+        """Let go of the file."""
 
 
 class Reranker(Protocol):

@@ -138,6 +138,12 @@ class IngestionSettings(Section):
     chunk_tokens: int = Field(220, ge=32, description="longest chunk, tokens of the encoder")
     min_chunk_tokens: int = Field(24, ge=0, description="shorter sections join their neighbour")
     max_file_mb: Positive = Field(100, description="larger files are refused, megabytes")
+    workers: Positive = Field(2, description="processes that read files")
+    parse_timeout_s: Seconds = Field(120.0, description="longest time for one file, seconds")
+    parse_memory_mb: Positive = Field(2048, description="memory for one file, megabytes")
+    vector_cache_mb: int = Field(
+        4096, ge=0, description="vectors of earlier runs that are kept, megabytes; 0: none"
+    )
     bm25_avg_len: float = Field(110.0, gt=0, description="mean BM25 terms of a chunk")
     language: str = Field("english", description="language of BM25 stemming and stop words")
 

@@ -116,6 +116,11 @@ class EncodedChunk:
     sparse: SparseVector
 
 
+def parent_of(source: str) -> str | None:
+    """The source of the file that a member is in; None for a file of its own."""
+    return source.rpartition(MEMBER)[0] or None
+
+
 class Document(Model):
     """What the register knows about a document.
 

@@ -50,6 +50,7 @@ def made(
         document_id=payload.document_id(tenant, source),
         title=title or source,
         source=source,
+        sources=[source],
         content_hash=hashlib.sha256("\n".join(texts).encode()).hexdigest(),
         chunks=len(texts),
         pages=1,

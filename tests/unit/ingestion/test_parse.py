@@ -23,18 +23,13 @@ Read = Callable[[str, bytes], ParsedDocument]
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
+def read() -> Read:
     """Parse bytes under a file name."""
-
-    def read_file(name: str, data: bytes) -> ParsedDocument:
-        (tmp_path / name).write_bytes(data)
-        return parse(tmp_path / name, max_bytes=1_000_000)
-
-    return read_file
+    return lambda name, data: parse(data, f"/share/{name}")
 
 
 def of_handbook(name: str) -> ParsedDocument:
-    return parse(HANDBOOK / name, max_bytes=1_000_000)
+    return parse((HANDBOOK / name).read_bytes(), str(HANDBOOK / name))
 
 
 def page_of(document: ParsedDocument, sentence: str) -> int:
@@ -76,7 +71,7 @@ def test_the_last_line_of_a_page_is_not_taken_for_a_footer() -> None:
 
 @pytest.mark.parametrize("file", sorted(HANDBOOK.iterdir()), ids=lambda file: file.name)
 def test_pages_tile_the_text_and_no_mark_of_theirs_is_left(file: Path) -> None:
-    document = parse(file, max_bytes=1_000_000)
+    document = parse(file.read_bytes(), str(file))
     if document.pages:
         starts = [page.start for page in document.pages]
         assert starts == [0, *(page.end for page in document.pages[:-1])]
@@ -360,7 +355,7 @@ def test_what_cannot_be_read_is_refused_with_the_reason(
 )
 def test_files_from_outside_are_refused_with_the_reason(name: str, reason: str) -> None:
     with pytest.raises(PermanentError) as refused:
-        parse(REAL / name, max_bytes=10_000_000)
+        parse((REAL / name).read_bytes(), str(REAL / name))
     assert reason in str(refused.value)
 
 
@@ -383,7 +378,7 @@ def test_files_from_outside_are_refused_with_the_reason(name: str, reason: str) 
     ],
 )
 def test_files_from_outside_are_read(name: str, said: str, page: int | None) -> None:
-    document = parse(REAL / name, max_bytes=10_000_000)
+    document = parse((REAL / name).read_bytes(), str(REAL / name))
     assert said in document.text
     if page:
         assert page_of(document, said) == page
@@ -393,7 +388,7 @@ def test_files_from_outside_are_read(name: str, said: str, page: int | None) -> 
 def test_no_file_from_outside_brings_the_reader_down() -> None:
     for file in sorted(REAL.iterdir()):
         try:
-            document = parse(file, max_bytes=1_000_000)
+            document = parse(file.read_bytes(), str(file))
         except PermanentError as error:
             assert error.message and error.hint
         else:

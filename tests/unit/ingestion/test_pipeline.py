@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.qdrant_edge import EdgeStore
 from app.core.exchange import Failure, IngestReport
-from app.core.types import Scope, Vectors
-from ingestion.chunk import Chunker
+from app.core.types import Document, EncodedChunk, Scope, Vectors
 from ingestion.pipeline import Ingestor
 from tests.support.documents import DIMENSIONS, asking, dense
 from tests.unit.ingestion import made
+from tests.unit.ingestion.parsers import in_process
 
 HERE = Scope("default")
 
@@ -42,7 +46,7 @@ class CountingEncoder:
         return [len(text.split()) for text in texts]
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
-        self.before(texts[0])
+        self.before(texts[0] if texts else "")
         self.seen += texts
         return np.stack([dense(text) for text in texts])
 
@@ -93,23 +97,22 @@ def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, tokenizer: Any, chunker: Chunker) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, tokenizer: Any) -> AsyncIterator[Bench]:
     (tmp_path / "docs").mkdir()
-    made_bench = await open_bench(tmp_path, tokenizer, chunker)
+    made_bench = await open_bench(tmp_path, tokenizer)
     yield made_bench
     await made_bench.store.close()
 
 
-async def open_bench(folder: Path, tokenizer: Any, chunker: Chunker, name: str = "index") -> Bench:
+async def open_bench(folder: Path, tokenizer: Any, name: str = "index") -> Bench:
     store = await EdgeStore.open(folder / name, dimensions=DIMENSIONS, fingerprint={"of": "tests"})
     encoder = CountingEncoder(tokenizer)
     ingestor = Ingestor(
         store=store,
         dense=encoder,
         sparse=Bm25Encoder(),
-        chunker=chunker,
+        parsers=lambda _: in_process(tokenizer),
         document_id=payload.document_id,
-        max_file_bytes=100_000,
     )
     return Bench(store, encoder, ingestor, folder / "docs")
 
@@ -192,7 +195,7 @@ async def test_a_file_given_to_two_tenants_is_two_documents(bench: Bench) -> Non
     assert counts(await bench.run(tenant="beta")) == (1, 0, 0, 0, 0)
     file.unlink()
 
-    assert counts(await bench.run(tenant="acme", sync=True)) == (0, 0, 0, 1, 0)
+    assert counts(await bench.run(tenant="acme", sync=True, yes=True)) == (0, 0, 0, 1, 0)
 
     assert (await bench.titles("acme"), await bench.titles("beta")) == ([], ["Leave"])
 
@@ -264,6 +267,147 @@ async def test_sync_keeps_what_lies_in_a_folder_that_cannot_be_read_today(
     assert await bench.titles() == ["Leave"]
 
 
+async def test_sync_of_a_share_that_is_not_mounted_removes_nothing(bench: Bench) -> None:
+    for name in ("a.md", "b.md", "c.md"):
+        bench.write(name, f"# {name}\n\nRule.\n")
+    await bench.run()
+    for name in ("a.md", "b.md"):
+        (bench.docs / name).unlink()
+
+    report = await bench.run(sync=True)
+
+    assert counts(report) == (0, 0, 1, 0, 1)
+    (failure,) = report.failures
+    assert failure.error == "--sync would remove 2 of 3 documents"
+    assert "--yes" in failure.hint
+    assert counts(await bench.run(sync=True, yes=True)) == (0, 0, 1, 2, 0)
+
+
+# Places
+
+
+async def test_a_file_that_moved_stays_the_same_document_and_is_not_embedded_again(
+    bench: Bench,
+) -> None:
+    old = bench.write("leave.md", "# Leave\n\n28 days.\n")
+    await bench.run()
+    (before,) = await bench.store.documents(HERE)
+    bench.encoder.seen = []
+    old.rename(bench.docs / "holidays.md")
+
+    report = await bench.run(sync=True)
+
+    (after,) = await bench.store.documents(HERE)
+    assert (counts(report), report.shared, bench.encoder.seen) == ((0, 0, 1, 0, 0), 1, [])
+    assert after.document_id == before.document_id
+    assert [after.source] == after.sources == [str(bench.docs / "holidays.md")]
+    assert await bench.found("days", Scope("default", {"source": after.source}))
+    assert not await bench.found("days", Scope("default", {"source": before.source}))
+
+
+async def test_copies_are_stored_once_and_found_under_each_name(bench: Bench) -> None:
+    names = [str(bench.write(f"{n}/leave.md", "# Leave\n\n28 days.\n")) for n in "abc"]
+
+    report = await bench.run()
+
+    (document,) = await bench.store.documents(HERE)
+    assert (counts(report), report.shared) == ((1, 0, 2, 0, 0), 2)
+    assert document.sources == names
+    for name in names:
+        assert await bench.found("days", Scope("default", {"source": name}))
+    assert counts(await bench.run()) == (0, 0, 3, 0, 0)
+
+
+async def test_a_copy_that_is_gone_does_not_take_the_document_with_it(bench: Bench) -> None:
+    first, second = (bench.write(f"{n}.md", "# Leave\n\n28 days.\n") for n in "ab")
+    await bench.run()
+    first.unlink()
+
+    assert counts(await bench.run(sync=True)) == (0, 0, 1, 0, 0)
+
+    (document,) = await bench.store.documents(HERE)
+    assert document.sources == [str(second)]
+
+
+async def test_a_copy_that_changes_becomes_a_document_of_its_own(bench: Bench) -> None:
+    first, second = (bench.write(f"{n}.md", "# Leave\n\n28 days.\n") for n in "ab")
+    await bench.run()
+    first.write_text("# Leave\n\n30 days.\n")
+
+    assert counts(await bench.run()) == (1, 0, 1, 0, 0)
+
+    assert sorted(await bench.found("days")) == [f"# Leave\n\n{n} days.\n" for n in (28, 30)]
+    by_hash = {d.source: d.sources for d in await bench.store.documents(HERE)}
+    assert by_hash == {str(first): [str(first)], str(second): [str(second)]}
+    assert counts(await bench.run()) == (0, 0, 2, 0, 0)
+
+
+async def test_two_files_that_swap_their_contents_are_not_embedded_again(bench: Bench) -> None:
+    first, second = (bench.write(f"{n}.md", f"# {n}\n\nRule {n}.\n") for n in "ab")
+    await bench.run()
+    texts = first.read_text(), second.read_text()
+    bench.encoder.seen = []
+    second.write_text(texts[0])
+    first.write_text(texts[1])
+
+    report = await bench.run(sync=True)
+
+    assert (report.unchanged, report.failures, bench.encoder.seen) == (2, [], [])
+    assert {d.title: d.sources for d in await bench.store.documents(HERE)} == {
+        "a": [str(second)],
+        "b": [str(first)],
+    }
+
+
+async def test_copies_with_other_tags_are_kept_apart(bench: Bench) -> None:
+    hr, it = (bench.write(f"{n}/rules.md", "# Rules\n\nNone.\n") for n in ("hr", "it"))
+    await bench.run(hr, tags={"team": "hr"})
+    await bench.run(it, tags={"team": "it"})
+
+    assert len(await bench.found("rules", Scope("default", {"team": "hr"}))) == 1
+    assert len(await bench.found("rules", Scope("default", {"team": "it"}))) == 1
+
+
+CONTENTS = st.sampled_from(["# A\n\nOne.\n", "# B\n\nTwo.\n", "# C\n\nThree.\n"])
+SHARE = st.dictionaries(st.sampled_from(["a.md", "b.md", "c.md", "d.txt"]), CONTENTS)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(states=st.lists(st.tuples(SHARE, st.none() | st.integers(0, 2)), min_size=1, max_size=4))
+async def test_whatever_happens_to_a_share_the_index_ends_as_its_mirror(
+    bench: Bench, states: list[tuple[dict[str, str], int | None]]
+) -> None:
+    """Files appear, change, move, are copied and go; some runs are stopped half-way."""
+    tenant = str(uuid.uuid4())
+    last = states[-1][0]
+    for share, stop in [*states, (last, None)]:
+        for name in ("a.md", "b.md", "c.md", "d.txt"):
+            (bench.docs / name).unlink(missing_ok=True)
+        for name, text in share.items():
+            bench.write(name, text)
+        if stop is None:
+            await bench.run(tenant=tenant, sync=True, yes=True)
+        else:
+            with suppress(asyncio.CancelledError):
+                await stopped(bench, after=stop, tenant=tenant, sync=True, yes=True)
+
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for name, text in sorted(last.items()):
+        wanted.setdefault((text, Path(name).suffix), []).append(name)
+    found = [
+        (await text_of(bench, document), sorted(Path(s).name for s in document.sources))
+        for document in await bench.store.documents(Scope(tenant))
+    ]
+    assert sorted(found) == sorted((text, names) for (text, _), names in wanted.items())
+
+
+async def text_of(bench: Bench, document: Document) -> str:
+    chunks = await bench.store.chunks(document.document_id, Scope(document.tenant))
+    return "".join(chunk.text for chunk in chunks)
+
+
 # Failures
 
 
@@ -321,7 +465,8 @@ async def test_progress_is_told_once_for_every_file(bench: Bench) -> None:
 
     await bench.run(progress=lambda *step: told.append(step))
 
-    assert told == [(1, 4, "a.md"), (2, 4, "b.md"), (3, 4, "c.md"), (4, 4, "d.md")]
+    assert [step[:2] for step in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert sorted(step[2] for step in told) == ["a.md", "b.md", "c.md", "d.md"]
 
 
 async def test_no_files_are_no_mistake(bench: Bench) -> None:
@@ -331,38 +476,49 @@ async def test_no_files_are_no_mistake(bench: Bench) -> None:
 # Interruptions
 
 
-@pytest.mark.parametrize("file", ["b", "c", "d"])
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
 @pytest.mark.parametrize("first_run", [True, False], ids=["adding", "updating"])
 async def test_a_run_that_was_stopped_ends_the_same_when_run_again(
-    bench: Bench, tmp_path: Path, tokenizer: Any, chunker: Chunker, file: str, first_run: bool
+    bench: Bench, tmp_path: Path, tokenizer: Any, written: int, first_run: bool
 ) -> None:
     def write_all(version: str) -> None:
         for name in "abcd":
             bench.write(f"{name}.md", f"# File {name}\n\n" + f"Rule {name}, {version}. " * 200)
 
-    def stop(text: str) -> None:
-        if f"File {file}" in text:
-            task = asyncio.current_task()
-            assert task
-            task.cancel()  # strikes at the next await, which is in the store
-
     if not first_run:
         write_all("old")
         await bench.run()
     write_all("new")
-    bench.encoder.before = stop
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.create_task(bench.run())
-    bench.encoder.before = lambda text: None
+        await stopped(bench, after=written)
 
     await bench.run()
 
-    other = await open_bench(tmp_path, tokenizer, chunker, name="straight")
+    other = await open_bench(tmp_path, tokenizer, name="straight")
     await other.run()
     assert await bench.contents() == await other.contents()
     assert (await bench.store.info()).chunks == (await other.store.info()).chunks
     assert sorted(await bench.found("Rule", HERE)) == sorted(await other.found("Rule", HERE))
     await other.store.close()
+
+
+async def stopped(bench: Bench, *, after: int, **options: Any) -> IngestReport:
+    """A run that is cancelled while it writes a document, after so many others."""
+    count, replace = 0, bench.store.replace
+
+    async def replace_or_stop(document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        nonlocal count
+        if count == after:
+            running.cancel()
+        count += 1
+        await replace(document, chunks)
+
+    running = asyncio.create_task(bench.run(**options))
+    bench.store.replace = replace_or_stop  # type: ignore[method-assign]
+    try:
+        return await running
+    finally:
+        bench.store.replace = replace  # type: ignore[method-assign]
 
 
 async def test_two_runs_at_once_do_not_get_in_each_other_s_way(bench: Bench) -> None:

@@ -1,0 +1,162 @@
+"""Worker processes that read files, each file within a limit of time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Self
+
+import structlog
+
+from app.core.exchange import Failure
+from ingestion.prepare import OUT_OF_MEMORY, OUT_OF_MEMORY_HINT, Prepared, Recipe, Source
+from ingestion.wire import LENGTH_BYTES, Finished, Reply, frame, message
+
+_FILES_A_PROCESS = 500  # then a new one takes over, whatever the libraries have leaked
+_TAIL = 2000  # bytes of a dead worker's last words
+
+log = structlog.get_logger(__name__)
+
+
+class ParserPool:
+    """Prepares files in worker processes, which start when they are needed.
+
+    Args:
+        recipe: What becomes of a file's bytes.
+        workers: How many processes, at least 1.
+        seconds: Longest time for one document of a file.
+        megabytes: Memory that a worker may take on top of what its libraries need.
+    """
+
+    def __init__(self, recipe: Recipe, *, workers: int, seconds: float, megabytes: int) -> None:
+        self.size = workers
+        self._workers = [_Worker(recipe, seconds, megabytes) for _ in range(workers)]
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        for worker in self._workers:
+            self._idle.put_nowait(worker)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            await worker.stop()
+
+    async def documents(self, source: Source) -> AsyncGenerator[Prepared | Failure, None]:
+        """The documents of a file as they get ready; its members first, itself last.
+
+        A file that breaks its worker ends with a Failure that says how.
+        """
+        worker = await self._idle.get()
+        try:
+            async with aclosing(worker.documents(source)) as outcomes:
+                async for outcome in outcomes:
+                    yield outcome
+        finally:
+            self._idle.put_nowait(worker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """A worker process, the pipes to and from it, and the file of its last words."""
+
+    process: asyncio.subprocess.Process
+    requests: asyncio.StreamWriter
+    replies: asyncio.StreamReader
+    words: IO[bytes]
+
+    @classmethod
+    async def start(cls, recipe: Recipe, megabytes: int) -> _Process:
+        words = await asyncio.to_thread(tempfile.TemporaryFile)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "ingestion.worker", str(megabytes)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=words,
+        )
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("both are pipes")
+        process.stdin.write(frame(recipe, Recipe))
+        return cls(process, process.stdin, process.stdout, words)
+
+    async def send(self, source: Source) -> None:
+        self.requests.write(frame(source, Source))
+        with contextlib.suppress(OSError):  # it is dead: the lack of a reply will say so
+            await self.requests.drain()
+
+    async def reply(self, seconds: float) -> Prepared | Failure | Finished:
+        """Raises TimeoutError, or IncompleteReadError when the process is dead."""
+        async with asyncio.timeout(seconds):
+            length = await self.replies.readexactly(LENGTH_BYTES)
+            body = await self.replies.readexactly(int.from_bytes(length, "big"))
+        reply: Prepared | Failure | Finished = message(body, Reply)
+        return reply
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+        self.words.close()
+
+    async def cause_of_death(self, source: str) -> Failure:
+        status = await self.process.wait()
+        words = await asyncio.to_thread(self._last_words)
+        log.warning("ingest.parser_died", source=source, status=status, words=words)
+        if "memory allocation" in words or "MemoryError" in words:
+            return Failure(source, OUT_OF_MEMORY, OUT_OF_MEMORY_HINT)
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        return Failure(source, f"the parser crashed on it ({how})", "save it anew, or as PDF")
+
+    def _last_words(self) -> str:
+        end = self.words.seek(0, io.SEEK_END)
+        self.words.seek(max(0, end - _TAIL))
+        return self.words.read().decode(errors="replace")
+
+
+class _Worker:
+    """One process at a time, a new one after every death."""
+
+    def __init__(self, recipe: Recipe, seconds: float, megabytes: int) -> None:
+        self._recipe = recipe
+        self._seconds = seconds
+        self._megabytes = megabytes
+        self._process: _Process | None = None
+        self._files = 0
+
+    async def documents(self, source: Source) -> AsyncGenerator[Prepared | Failure, None]:
+        if self._process is None:
+            self._process = await _Process.start(self._recipe, self._megabytes)
+            self._files = 0
+        process = self._process
+        self._files += 1
+        finished = False
+        try:
+            await process.send(source)
+            while not isinstance(reply := await process.reply(self._seconds), Finished):
+                yield reply
+            finished = True
+        except TimeoutError:
+            why = f"reading it takes longer than {self._seconds:g} s"
+            yield Failure(source.name, why, "raise ingestion.parse_timeout_s, or split it")
+        except asyncio.IncompleteReadError:
+            yield await process.cause_of_death(source.name)
+        finally:  # also when nobody wants the rest: a process in mid-file is of no use
+            if not finished or self._files >= _FILES_A_PROCESS:
+                await self.stop()
+
+    async def stop(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process:
+            await process.kill()

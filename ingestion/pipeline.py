@@ -17,6 +17,7 @@ from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder
 from app.core.types import Document, EncodedChunk, ParsedDocument, Scope
 from ingestion.chunk import Chunker
+from ingestion.language import detect
 from ingestion.parse import parse
 from ingestion.sources import coverage, find_files
 
@@ -116,11 +117,13 @@ class Ingestor:
         chunks = await asyncio.to_thread(self._chunker.cut, parsed)
         texts = [self._chunker.embedding_text(parsed.title, chunk) for chunk in chunks]
         dense = await self._dense.encode(texts)
-        sparse = await asyncio.to_thread(self._sparse.encode_documents, texts)
+        language = parsed.language or await asyncio.to_thread(detect, parsed.text)
+        sparse = await asyncio.to_thread(self._sparse.encode_documents, texts, language)
         document = Document(
             document_id=self._document_id(tenant, parsed.source),
             title=parsed.title,
             source=parsed.source,
+            language=language,
             content_hash=content_hash,
             chunks=len(chunks),
             pages=len(parsed.pages),

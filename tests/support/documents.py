@@ -44,12 +44,14 @@ def made(
     tenant: str = "default",
     title: str | None = None,
     tags: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> Made:
     """A version of the document `source` whose chunks are `texts`."""
     document = Document(
         document_id=payload.document_id(tenant, source),
         title=title or source,
         source=source,
+        language=language,
         content_hash=hashlib.sha256("\n".join(texts).encode()).hexdigest(),
         chunks=len(texts),
         pages=1,
@@ -62,7 +64,7 @@ def made(
         Chunk(n, text, starts[n], starts[n + 1], page=1, heading="Heading")
         for n, text in enumerate(texts)
     ]
-    sparse = _BM25.encode_documents(list(texts))
+    sparse = _BM25.encode_documents(list(texts), language)
     return Made(
         document,
         [

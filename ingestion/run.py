@@ -26,6 +26,7 @@ from app.core.types import MEMBER, Document, EncodedChunk, Scope, parent_of
 from ingestion.buffer import Buffer
 from ingestion.catalogue import Catalogue, Entry, Key
 from ingestion.encode import Encoder
+from ingestion.language import detect
 from ingestion.prepare import Prepared, Source, Unexpected, explain
 from ingestion.sources import coverage, hashes
 
@@ -35,6 +36,7 @@ Progress = Callable[[int, int, str], None]
 _WAITING = 2048  # chunks that wait for the encoder, or for the writer
 _WINDOW = 512  # chunks that are encoded together
 _HASHED = 64  # files that are hashed in one go
+_CHUNKS_READ = 30  # of a document, to tell its language
 _PATIENCE = 3  # documents in a row that the store may refuse for now before the run gives up
 
 log = structlog.get_logger(__name__)
@@ -213,7 +215,8 @@ class Run:
         if outcome.content_hash != wanted.key.content_hash:
             self._drop(content, Failure(source.name, "it changed while it was read", "run again"))
             return
-        await self._prepared.put((wanted, outcome), len(outcome.texts))
+        ready = await asyncio.to_thread(with_language, outcome)
+        await self._prepared.put((wanted, ready), len(ready.texts))
 
     # Encoding
 
@@ -331,3 +334,14 @@ class Run:
         self._done += 1
         if self._progress:
             self._progress(self._done, self._total, Path(source).name)
+
+
+def with_language(prepared: Prepared) -> Prepared:
+    """A document that says its language, if that can be told.
+
+    Not told by the worker processes: each would hold a classifier of 90 MB.
+    """
+    if prepared.language:
+        return prepared
+    text = "".join(chunk.text for chunk in prepared.chunks[:_CHUNKS_READ])
+    return replace(prepared, language=detect(text))

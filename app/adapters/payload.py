@@ -15,10 +15,12 @@ from app.core.types import Chunk, Document, Passage, Scope, Scores, parent_of
 
 DENSE = "dense"
 BM25 = "bm25"
-KEYWORDS = ("tenant", "document_id", "content_hash", "sources", "title")
+KEYWORDS = ("tenant", "document_id", "content_hash", "sources", "title", "language")
 """Payload fields with a keyword index."""
 INTEGERS = ("live", "ordinal")
 """Payload fields with an integer index."""
+MOST_LANGUAGES = 12
+"""Languages in which one question is asked; a tenant's rarer ones are left out."""
 
 _NAMESPACE = uuid.UUID("6f1f2f0e-6b36-4c39-9d1a-0f0b8c7a5f10")
 _PLAIN_FILTERS = {"document_id": "document_id", "source": "sources", "title": "title"}

@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cachetools import LRUCache
+
 from app.adapters import payload as form
 from app.adapters.edge_shard import match, open_shard, scroll
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty
 from app.adapters.worker import Worker
 from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
+
+_TENANTS = 1000  # whose languages are remembered
 
 
 class EdgeStore(Register):
@@ -33,6 +37,7 @@ class EdgeStore(Register):
         self._replacing = asyncio.Lock()  # two versions at once would delete each other
         # Only this process writes, so a count since its start tells versions apart.
         self._boot, self._changes = uuid.uuid4().hex, 0
+        self._languages: LRUCache[tuple[str, str], Sequence[str]] = LRUCache(_TENANTS)
         self._closed = False
 
     @classmethod
@@ -154,6 +159,18 @@ class EdgeStore(Register):
     async def revision(self, scope: Scope) -> str:
         """Changes with every write of this process, the only one that can write."""
         return f"{self._boot}-{self._changes}"
+
+    async def languages(self, scope: Scope) -> Sequence[str]:
+        """Languages of the tenant's documents, counted anew after every write."""
+        import qdrant_edge as q
+
+        key = scope.tenant, await self.revision(scope)
+        if key not in self._languages:
+            mine = _filter(q, Scope(tenant=scope.tenant), [("ordinal", [0])])
+            wanted = q.FacetRequest("language", limit=form.MOST_LANGUAGES, exact=True, filter=mine)
+            found = await self._reads.run(lambda: self._shard.facet(wanted))
+            self._languages[key] = [hit.value for hit in found.hits]
+        return self._languages[key]
 
     async def info(self) -> IndexInfo:
         """What the index holds and what it was made with."""

@@ -8,6 +8,8 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from cachetools import TTLCache
+
 from app.adapters import payload as form
 from app.adapters.fusion import fuse, voices
 from app.adapters.register import Register, refuse_empty, refuse_mismatch
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _PAGE = 1000
 _UPSERT = 256  # points a request, well under the server's 32 MB
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds at most, before the next try
+_TENANTS, _LANGUAGES_S = 1000, 30.0  # whose languages are remembered, and how long
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class QdrantStore(Register):
         self._client = client
         self._collection = collection
         self._fingerprint = fingerprint
+        self._languages: TTLCache[str, Sequence[str]] = TTLCache(_TENANTS, _LANGUAGES_S)
 
     @classmethod
     async def open(
@@ -192,6 +196,20 @@ class QdrantStore(Register):
             with_payload=["ingested_at"],
         )
         return f"{count}-{newest[0].payload['ingested_at'] if newest and newest[0].payload else ''}"
+
+    @_reaching
+    async def languages(self, scope: Scope) -> Sequence[str]:
+        """Languages of the tenant's documents as they were at most half a minute ago."""
+        known = self._languages.get(scope.tenant)
+        if known is None:
+            found = await self._client.facet(
+                self._collection,
+                "language",
+                facet_filter=_filter(Scope(tenant=scope.tenant), [("ordinal", [0])]),
+                limit=form.MOST_LANGUAGES,
+            )
+            known = self._languages[scope.tenant] = [str(hit.value) for hit in found.hits]
+        return known
 
     @_reaching
     async def info(self) -> IndexInfo:

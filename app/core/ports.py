@@ -69,11 +69,12 @@ class SparseEncoder(Protocol):
     def name(self) -> str:
         """What determines the weights, part of the index fingerprint."""
 
-    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
-        """Term-frequency weights of texts to be stored."""
+    def encode_documents(self, texts: Sequence[str], language: str = "") -> list[SparseVector]:
+        """Term-frequency weights of texts to be stored, all in one language, "" if unknown."""
 
-    def encode_query(self, text: str) -> SparseVector:
-        """The terms of a question, weight 1 each."""
+    def encode_query(self, text: str, languages: Sequence[str] = ()) -> SparseVector:
+        """The terms of a question, weight 1 each, as texts in any of the languages have them;
+        without any, as texts whose language is not known."""
 
 
 class ChunkStore(Protocol):
@@ -114,6 +115,10 @@ class ChunkStore(Protocol):
 
     async def revision(self, scope: Scope) -> str:
         """A token that changes whenever a document in the scope's tenant does."""
+
+    async def languages(self, scope: Scope) -> Sequence[str]:
+        """Languages of the documents in the scope's tenant, the most frequent first, "" among
+        them if some are not known; the rarest of very many are left out."""
 
     async def info(self) -> IndexInfo:
         """What the index holds and what it was made with."""

@@ -145,7 +145,7 @@ class IngestionSettings(Section):
         4096, ge=0, description="vectors of earlier runs that are kept, megabytes; 0: none"
     )
     bm25_avg_len: float = Field(110.0, gt=0, description="mean BM25 terms of a chunk")
-    language: str = Field("english", description="language of BM25 stemming and stop words")
+    language: str = Field("english", description="language of a text that tells none, for BM25")
 
 
 class CacheSettings(Section):

@@ -24,10 +24,11 @@ async def search(query: Query, context: Context, scope: Scope, *, limit: int) ->
     settings = context.retrieval
     limit = max(limit, context.reranking.depth)
     vector = (await context.dense.encode([query.dense_text or query.text]))[0]
+    languages = await context.store.languages(scope)
     return await context.store.search(
         HybridQuery(
             dense=vector,
-            sparse=context.sparse.encode_query(query.text),
+            sparse=context.sparse.encode_query(query.text, languages),
             limit=limit,
             depth=max(settings.depth, limit),
             weights=(settings.dense_weight, settings.bm25_weight),

@@ -283,6 +283,31 @@ class ChunkStoreContract:
 
         assert await store.document(version.id, HERE) == version.document
 
+    async def test_a_tenants_languages_are_those_of_its_own_documents(
+        self, store: ChunkStore
+    ) -> None:
+        theirs = made("z.md", ["Brot"], tenant="other", language="german")
+        await store.replace(*made("a.md", [LEAVE, TRAVEL, LAPTOP], language="english"))
+        await store.replace(*made("b.md", ["Les vols"], language="french"))
+        await store.replace(*made("c.md", ["Les congés"], language="french"))
+        await store.replace(*made("d.md", ["0815"], language=""))
+        await store.replace(*theirs)
+
+        most, *others = await store.languages(HERE)
+
+        assert most == "french", "the one with the most documents comes first"
+        assert sorted(others) == ["", "english"]
+        assert list(await store.languages(Scope("other"))) == ["german"]
+        assert list(await store.languages(Scope("nobody"))) == []
+
+    async def test_a_filter_does_not_hide_a_language(self, store: ChunkStore) -> None:
+        await store.replace(*made("a.md", [LEAVE], language="english"))
+        await store.replace(*made("b.md", ["Les vols"], language="french"))
+
+        found = await store.languages(Scope(filters={"source": "a.md"}))
+
+        assert sorted(found) == ["english", "french"], "they are remembered for the tenant"
+
     async def test_every_change_of_a_tenant_changes_its_revision(self, store: ChunkStore) -> None:
         seen = [await store.revision(HERE)]
         version = made("a.md", [LEAVE])

@@ -53,6 +53,16 @@ class TestEdgeStore(ChunkStoreContract):
         yield shelf
         await shelf.close()
 
+    async def test_languages_follow_every_change(self, store: EdgeStore) -> None:
+        await store.replace(*made("a.md", [LEAVE], language="english"))
+        assert await store.languages(HERE) == ["english"]
+
+        await store.replace(*made("a.md", ["Urlaub"], language="german"))
+        assert await store.languages(HERE) == ["german"]
+
+        await store.delete(made("a.md", []).id, HERE)
+        assert await store.languages(HERE) == []
+
     async def test_closing_twice_is_harmless(self, store: EdgeStore) -> None:
         await store.close()
         await store.close()

@@ -72,6 +72,15 @@ class TestQdrantStore(ChunkStoreContract):
     async def shelf(self) -> AsyncIterator[CollectionShelf]:
         yield CollectionShelf(Yielding(":memory:"))
 
+    async def test_a_question_does_not_count_the_languages_anew(
+        self, shelf: CollectionShelf, store: QdrantStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await store.replace(*made("a.md", [LEAVE], language="english"))
+        first = await store.languages(HERE)
+        monkeypatch.delattr(AsyncQdrantClient, "facet")
+
+        assert await store.languages(HERE) == first == ["english"]
+
     async def test_a_reader_between_two_versions_gets_the_new_one(
         self, shelf: CollectionShelf, store: QdrantStore
     ) -> None:

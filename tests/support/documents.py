@@ -44,6 +44,7 @@ def made(
     tenant: str = "default",
     title: str | None = None,
     tags: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> Made:
     """A version of the document `source` whose chunks are `texts`."""
     document = Document(
@@ -51,6 +52,7 @@ def made(
         title=title or source,
         source=source,
         sources=[source],
+        language=language,
         content_hash=hashlib.sha256("\n".join(texts).encode()).hexdigest(),
         chunks=len(texts),
         pages=1,
@@ -63,7 +65,7 @@ def made(
         Chunk(n, text, starts[n], starts[n + 1], page=1, heading="Heading")
         for n, text in enumerate(texts)
     ]
-    sparse = _BM25.encode_documents(list(texts))
+    sparse = _BM25.encode_documents(list(texts), language)
     return Made(
         document,
         [

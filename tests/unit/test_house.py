@@ -27,6 +27,7 @@ HEAVY = {
     "openai",
     "pandas",
     "psycopg",
+    "py3langid",
     "qdrant_client",
     "qdrant_edge",
     "ragas",

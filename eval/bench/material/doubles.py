@@ -49,6 +49,10 @@ class StillStore:
         """Nothing ever changes."""
         return "1"
 
+    async def languages(self, scope: Scope) -> Sequence[str]:
+        """One."""
+        return ["english"]
+
 
 class StillEncoder:
     """The part of both encoders that a question uses."""
@@ -57,7 +61,7 @@ class StillEncoder:
         """The same vector for each text."""
         return np.full((len(texts), _DIMENSIONS), _DIMENSIONS**-0.5, dtype=np.float32)
 
-    def encode_query(self, text: str) -> SparseVector:
+    def encode_query(self, text: str, languages: Sequence[str] = ()) -> SparseVector:
         """One term."""
         return SparseVector([1], [1.0])
 

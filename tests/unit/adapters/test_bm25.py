@@ -157,6 +157,63 @@ def test_each_language_has_its_own_stems() -> None:
     assert german.name != Bm25Encoder("english").name
 
 
+@pytest.mark.parametrize(
+    ("language", "stored", "asked"),
+    [
+        ("german", "Die Häuser der Mitarbeiter", "Haus"),
+        ("russian", "Сотрудникам полагаются отпуска", "отпуск сотрудника"),
+        ("arabic", "تُمنح الإجازات السنوية للموظفين في المدرسة", "اجازات مدرسه"),
+        ("arabic", "\ufee7\ufec8\ufe8e\ufead\ufe93", "نظارة"),
+        ("english", "The ﬁles of Zoe\u0308", "file of Zoë"),
+    ],
+)
+def test_a_document_is_found_by_another_form_of_its_word(
+    language: str, stored: str, asked: str
+) -> None:
+    model = Bm25Encoder()
+    (vector,) = model.encode_documents([stored], language)
+
+    assert set(model.encode_query(asked, [language]).indices) & set(vector.indices)
+
+
+def test_a_language_without_stems_is_not_stemmed_as_another() -> None:
+    model = Bm25Encoder("english")
+    (polish,) = model.encode_documents(["the notes"], "polish")
+
+    assert len(polish.indices) == 2, "no stop words either"
+    assert not set(polish.indices) & set(model.encode_query("note", ["polish"]).indices)
+    assert set(model.encode_query("notes", ["polish"]).indices) <= set(polish.indices)
+
+
+@settings(max_examples=30)
+@given(st.text(), st.lists(st.sampled_from(["", "english", "german", "polish", "japanese"])))
+def test_a_question_has_each_term_once(text: str, languages: list[str]) -> None:
+    found = Bm25Encoder().encode_query(text, languages)
+
+    assert len(found.indices) == len(set(found.indices)) == len(found.values)
+    assert set(found.values) <= {1.0}
+
+
+def test_a_question_finds_texts_of_every_language_it_is_asked_in() -> None:
+    model = Bm25Encoder("english")
+    asked = set(model.encode_query("Hotels Häuser", ["german", "english", "polish"]).indices)
+
+    for language in ("german", "english", "polish", ""):
+        for stored in model.encode_documents(["Hotels", "Häuser"], language):
+            assert bool(asked & set(stored.indices))
+
+
+def test_stop_words_of_the_question_do_not_match_texts_in_other_languages() -> None:
+    model = Bm25Encoder("english")
+    (german,) = model.encode_documents(["The Who spielten in dem Hotel"], "german")
+
+    asked = model.encode_query("who is the owner of the hotel", ["english", "german"])
+
+    assert set(asked.indices) & set(german.indices) == set(
+        model.encode_query("hotel", ["german"]).indices
+    )
+
+
 def test_an_unknown_language_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"ingestion\.language: 'klingon'"):
         Bm25Encoder("klingon")
@@ -165,20 +222,35 @@ def test_an_unknown_language_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "question", "other"),
     [
-        ("今日は天気がいい。明日は雨です。", "天気", "電気"),
+        ("今日は天気がいい。明日は雨です。", "天気", "電話"),
         ("今日は天気がいい。明日は雨です。", "雨", "雪"),
         ("年次有給休暇は二十五日です", "有給休暇は何日?", "会社"),
         ("全职员工每年享有25天带薪年假。", "年假多少天", "密码"),
         ("พนักงานได้รับวันลาพักร้อน", "วันลา", "กขคง"),
+        ("정규직 직원은 휴가를 받습니다.", "휴가는?", "비밀번호"),
+        ("책을 빌릴 수 있습니다.", "책", "물"),
+        ("暑い日に犬が息をする。", "犬は?", "猫は?"),
+        ("ＱＲコードとﾊﾞｯﾃﾘｰ", "QRコード", "GPS"),
+        ("ＱＲコードとﾊﾞｯﾃﾘｰ", "バッテリー", "スマホ"),
         ("The 東京オフィス is open.", "オフィス", "大阪"),
     ],
 )
-def test_words_are_found_in_scripts_without_blanks(text: str, question: str, other: str) -> None:
+def test_words_are_found_where_no_blanks_part_them(text: str, question: str, other: str) -> None:
     model = Bm25Encoder()
     (stored,) = model.encode_documents([text])
 
     assert set(model.encode_query(question).indices) & set(stored.indices)
     assert not set(model.encode_query(other).indices) & set(stored.indices)
+
+
+def test_a_whole_word_counts_for_more_than_one_of_its_characters() -> None:
+    model = Bm25Encoder(avg_len=15)
+    texts = ["今日は天気がいいです。", "今日は電気がないです。", "今日は元気がいいです。"]
+    stored = [set(v.indices) for v in model.encode_documents(texts, "japanese")]
+
+    asked = set(model.encode_query("天気", ["japanese"]).indices)
+
+    assert len(asked & stored[0]) > max(len(asked & stored[1]), len(asked & stored[2]))
 
 
 @pytest.mark.parametrize("number", ["25", "10,000", "3.50", "X200-7"])

@@ -1,0 +1,1 @@
+"""How well BM25 alone finds paragraphs in many languages."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ingestion.folding import fold
 
@@ -20,7 +21,12 @@ class Rule:
 
     why: str
     anchors: Sequence[str]
-    pattern: re.Pattern[str]
+    written: str
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when first used: all together take as long as a command's start may."""
+        return _compiled(self.written)
 
 
 _GAP = r"[^\w.!?;]{1,6}"
@@ -28,15 +34,18 @@ _NO_GAP = r"[^\w.!?;]{0,6}"
 _BEGINNING = r"(?:(?:\A|[.!?:;|\"\n>*)}\]/])\s{0,3}(?:(?:please|kindly|now|then|also)\s)?)"
 
 
-def _rule(why: str, anchors: str, pattern: str) -> Rule:
-    pattern = re.sub(r"[^\x00-\x7f]+", lambda letters: fold(letters[0]), pattern)
+def _rule(why: str, anchors: str, written: str) -> Rule:
+    return Rule(why, tuple(fold(anchor) for anchor in anchors.split(", ")), written)
+
+
+@cache
+def _compiled(written: str) -> re.Pattern[str]:
+    pattern = re.sub(r"[^\x00-\x7f]+", lambda letters: fold(letters[0]), written)
     # Long ones are written over several lines; a break stands for a space after a word or `)`.
     pattern = re.sub(r"(?<=[|(:?}])\s*\n\s*|\s*\n\s*(?=[|)])", "", pattern)
     pattern = re.sub(r"\s*\n\s*", " ", pattern)
     pattern = re.sub(r"~(\d+) ", r"(?:[\\w']{1,30}+ ){0,\1}?", pattern).replace("^ ", _BEGINNING)
-    words = tuple(fold(anchor) for anchor in anchors.split(", "))
-    pattern = pattern.replace(" ?", _NO_GAP).replace(" ", _GAP)
-    return Rule(why, words, re.compile(pattern))
+    return re.compile(pattern.replace(" ?", _NO_GAP).replace(" ", _GAP))
 
 
 _EARLIER = (
@@ -75,7 +84,7 @@ _ENGLISH = (
     _rule(
         "asks for the model's instructions",
         "instruction, prompt, directive, system message",
-        rf"""\b(?:print|repeat|reveal|show|output|display|disclose|tell me|give me|write out|
+        r"""\b(?:print|repeat|reveal|show|output|display|disclose|tell me|give me|write out|
         recite|expose|what (?:is|are|were|was)) ~4 (?:
         (?:your|previous|prior|preceding|initial|hidden|secret|above) ~2
         (?:instructions?|directives?|system message|(?:initial|previous|hidden) prompts?)\b|
@@ -100,8 +109,8 @@ _ENGLISH = (
     _rule(
         "gives the model another part to play",
         "act, behav, pretend, simulat, imagin, role, respond, answer, reply, immerse, now, you",
-        rf"""\b(?:act|behave|pretend|simulate|imagine|role ?play|immerse|(?:respond|answer|reply) as|
-        you (?:are|will be|must be|shall be)(?: now)?) ~6 {_MODEL} ~8
+        rf"""\b(?:act|behave|pretend|simulate|imagine|role ?play|immerse|
+        (?:respond|answer|reply) as|you (?:are|will be|must be|shall be)(?: now)?) ~6 {_MODEL} ~8
         (?:without|unrestricted|uncensored|unfiltered|rogue|free (?:of|from)|no longer|
         not (?:bound|restricted|limited|follow)|no (?:restrictions|rules|limits|ethic\w*|moral\w*|
         filters|bounds)|does not follow|ignor\w+|mode)\b|
@@ -154,7 +163,8 @@ _ENGLISH = (
         "forges a conversation's marks",
         "<|, [inst], [/inst], <<sys>>, <</sys>>, ###, %%%, override",
         r"""<\|(?:im_start|im_end|system|user|assistant|endoftext|start_header_id|eot_id|
-        begin_of_text)\|>|\[inst\]\s{1,3}\w|\s\[/inst\]|<</?sys>>|###\s?(?:system|instruction|new instructions?)\s?:|
+        begin_of_text)\|>|\[inst\]\s{1,3}\w|\s\[/inst\]|<</?sys>>|
+        ###\s?(?:system|instruction|new instructions?)\s?:|
         %%%\s?(?:begin|end)\b[^%\n]{1,60}%%%|\bsystem override\b""",
     ),
     _rule(
@@ -270,8 +280,9 @@ _OTHER_LANGUAGES = (
         \b(?:note|nota|message|mensaje|instructions?|instrucciones|attention|atención)
         (?:(?:a|à|aux?|pour|para|per) )?(?:l'|les? |las? |los |toutes les |todas las )?
         (?:ias?|modèles? de langage|modelos? de lenguaje|chatbots?|assistants? ia)\s?[:,!]|
-        \b(?:désormais|à partir de maintenant|dorénavant|a partir de ahora|de ahora en adelante),? (?:
-        tu (?:es|agis|réponds|dois|eres)|réponds|répondez|eres|actúas?|responde\w{0,3}|
+        \b(?:désormais|à partir de maintenant|dorénavant|a partir de ahora|
+        de ahora en adelante),? (?:tu (?:es|agis|réponds|dois|eres)|
+        réponds|répondez|eres|actúas?|responde\w{0,3}|
         debes responder)\b|
         \b(?:affich|répèt|révèl|montr|imprim|muestr|repit|revel|dime)\w{0,3} ~3
         (?:prompts?|instructions|instrucciones|consignes) (?:du |del |de )?

@@ -55,7 +55,7 @@ def test_scripts_without_spaces_are_judged(words: str) -> None:
 
 
 def test_case_and_width_and_layout_do_not_matter() -> None:
-    spread = LEAVE.upper().replace(" ", "  \n").replace("A", "Ａ")  # noqa: RUF003
+    spread = LEAVE.upper().replace(" ", "  \n").replace("A", "Ａ")
     assert signature(spread) == signature(LEAVE)
 
 

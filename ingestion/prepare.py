@@ -14,6 +14,7 @@ from pathlib import Path
 from app.core.errors import FootnoteError, PermanentError
 from app.core.exchange import Failure
 from app.core.types import MEMBER, Chunk, ParsedDocument
+from ingestion import poison
 from ingestion.chunk import Chunker
 from ingestion.parse import parse, read
 
@@ -68,7 +69,7 @@ class Prepared:
     flags: Sequence[str]
     chunks: Sequence[Chunk]
     texts: Sequence[str]
-    signature: str = ""
+    signature: bytes = b""
     members: Sequence[str] = ()
 
 
@@ -135,7 +136,7 @@ class Preparer:
             title=title,
             pages=len(parsed.pages),
             language=parsed.language,
-            flags=tuple(parsed.flags),
+            flags=[*parsed.flags, *poison.flags(parsed.text)],
             chunks=chunks,
             texts=[self._chunker.embedding_text(title, chunk) for chunk in chunks],
             members=members,

@@ -25,8 +25,8 @@ from app.core.ports import ChunkStore
 from app.core.types import MEMBER, Document, EncodedChunk, Scope, parent_of
 from ingestion.buffer import Buffer
 from ingestion.catalogue import Catalogue, Entry, Key
+from ingestion.describe import described
 from ingestion.encode import Encoder
-from ingestion.language import detect
 from ingestion.prepare import Prepared, Source, Unexpected, explain
 from ingestion.sources import coverage, hashes
 
@@ -36,7 +36,6 @@ Progress = Callable[[int, int, str], None]
 _WAITING = 2048  # chunks that wait for the encoder, or for the writer
 _WINDOW = 512  # chunks that are encoded together
 _HASHED = 64  # files that are hashed in one go
-_CHUNKS_READ = 30  # of a document, to tell its language
 _PATIENCE = 3  # documents in a row that the store may refuse for now before the run gives up
 
 log = structlog.get_logger(__name__)
@@ -215,7 +214,7 @@ class Run:
         if outcome.content_hash != wanted.key.content_hash:
             self._drop(content, Failure(source.name, "it changed while it was read", "run again"))
             return
-        ready = await asyncio.to_thread(with_language, outcome)
+        ready = await asyncio.to_thread(described, outcome)
         await self._prepared.put((wanted, ready), len(ready.texts))
 
     # Encoding
@@ -335,13 +334,3 @@ class Run:
         if self._progress:
             self._progress(self._done, self._total, Path(source).name)
 
-
-def with_language(prepared: Prepared) -> Prepared:
-    """A document that says its language, if that can be told.
-
-    Not told by the worker processes: each would hold a classifier of 90 MB.
-    """
-    if prepared.language:
-        return prepared
-    text = "".join(chunk.text for chunk in prepared.chunks[:_CHUNKS_READ])
-    return replace(prepared, language=detect(text))

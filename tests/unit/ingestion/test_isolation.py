@@ -8,6 +8,7 @@ import signal
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,4 +144,5 @@ async def test_a_run_that_is_stopped_leaves_no_process_behind(
 def children() -> Iterator[int]:
     """Processes that this one has started."""
     for task in Path("/proc/self/task").iterdir():
-        yield from map(int, (task / "children").read_text().split())
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            yield from map(int, (task / "children").read_text().split())

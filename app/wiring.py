@@ -41,10 +41,12 @@ from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
+from ingestion.context import CONTEXT_TOKENS, Contexts
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
 from ingestion.prepare import Recipe
+from ingestion.run import NearPolicy
 from prompts import PromptRegistry
 
 
@@ -103,6 +105,10 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 parsers=partial(_parsers, settings, dense),
                 document_id=payload.document_id,
                 cache=vectors,
+                contexts=_contexts(settings, dense, model),
+                near=NearPolicy(
+                    settings.ingestion.near_duplicates, settings.ingestion.near_threshold
+                ),
             ),
             tracer=_tracer(settings, stack),
         )
@@ -147,8 +153,28 @@ def _chunker(settings: Settings, dense: DenseEncoder) -> Chunker:
         dense.tokenizer,
         chunk_tokens=settings.ingestion.chunk_tokens,
         min_tokens=settings.ingestion.min_chunk_tokens,
-        max_tokens=dense.max_tokens,
+        max_tokens=_chunk_window(settings, dense),
     )
+
+
+def _chunk_window(settings: Settings, dense: DenseEncoder) -> int:
+    """What a chunk with its headings may take of the encoder's window."""
+    context = CONTEXT_TOKENS if settings.ingestion.context == "llm" else 0
+    return dense.max_tokens - context
+
+
+def _contexts(settings: Settings, dense: DenseEncoder, model: _Model | None) -> Contexts | None:
+    if settings.ingestion.context == "none":
+        return None
+    if model is None:
+        raise ConfigError(
+            "ingestion.context is `llm`, but there is no chat model",
+            hint="set OPENAI_API_KEY or OPENAI_BASE_URL, or ingestion.context to `none`",
+        )
+    from app.llm.context import ChunkContexts
+
+    writer = ChunkContexts(model.gateway)
+    return Contexts(writer, dense.count_tokens, dense.max_tokens)
 
 
 def _parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool:
@@ -157,7 +183,7 @@ def _parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPoo
         tokenizer=dense.tokenizer.to_str(),
         chunk_tokens=wanted.chunk_tokens,
         min_tokens=wanted.min_chunk_tokens,
-        max_tokens=dense.max_tokens,
+        max_tokens=_chunk_window(settings, dense),
         max_file_bytes=wanted.max_file_mb * 1_000_000,
     )
     return ParserPool(
@@ -191,6 +217,7 @@ async def _store(
         "bm25": sparse.name,
         "chunker": chunker.name,
         "parser": PARSER_VERSION,
+        "context": settings.ingestion.context,
     }
     wanted = settings.qdrant
     if not wanted.url:

@@ -116,8 +116,10 @@ def finish(share: Share, data: Path) -> float:
 async def contents(footnote: Footnote) -> list[tuple[tuple[str, ...], str, int]]:
     """Places, text and number of chunks of every document."""
     return sorted(
-        (tuple(sorted(d.sources)), await footnote.text(d.document_id, HERE), d.chunks)
-        for d in await footnote.store.documents(HERE)
+        [
+            (tuple(sorted(d.sources)), await footnote.text(d.document_id, HERE), d.chunks)
+            for d in await footnote.store.documents(HERE)
+        ]
     )
 
 
@@ -166,5 +168,5 @@ async def test_killed_at_any_moment_the_index_is_whole_and_the_next_run_makes_it
         open_footnote(load_settings(data_dir=tmp_path / "straight")) as straight,
     ):
         assert await contents(ours) == await contents(straight)
-        infos = await ours.store.info(), await straight.store.info()
-        assert [(i.documents, i.chunks) for i in infos][0] == (infos[1].documents, infos[1].chunks)
+        mine, theirs = await ours.store.info(), await straight.store.info()
+        assert (mine.documents, mine.chunks) == (theirs.documents, theirs.chunks)

@@ -60,7 +60,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         TransientError: A server that was set does not answer.
     """
     async with AsyncExitStack() as stack:
-        dense = await _closing(stack, await asyncio.to_thread(_dense, settings))
+        dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
         sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
         chunker = _chunker(settings, dense)
         store = await _closing(stack, await _store(settings, dense, sparse, chunker))
@@ -119,7 +119,7 @@ async def _closing(stack: AsyncExitStack, part: Any) -> Any:
     return part
 
 
-def _dense(settings: Settings) -> DenseEncoder:
+def encoder(settings: Settings) -> DenseEncoder:
     """The bundled model or one that fastembed knows; else sentence-transformers."""
     from app.adapters.fastembed_dense import FastembedEncoder
 

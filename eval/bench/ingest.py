@@ -55,8 +55,7 @@ def run(sizes: Sizes) -> Outcome:
         notes=[
             *notes,
             f"{whole[0]['chunks']:,} and {many['chunks']:,} chunks; the second run embedded "
-            f"{many['again_embedded']}; memory is that of all processes, the "
-            f"{many['parsers_mb']:.0f} MB of those that read files among it",
+            f"{many['again_embedded']}; memory is that of all processes",
         ],
         failed=bool(many["failed"] or any(side["failed"] for side in whole)),
     )

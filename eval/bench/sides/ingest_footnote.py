@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from app.core.types import Scope
 from app.service import Footnote
 from app.wiring import open_footnote
 from eval.bench.material import share
+from eval.bench.memory import peak_memory
 
 _TENANT = "default"
 
@@ -34,28 +33,24 @@ def measure(*, files: int, texts: str = "") -> dict[str, Any]:
 
 async def _measure(folder: Path, texts: str) -> dict[str, Any]:
     settings = load_settings(data_dir=folder / "data")
-    async with open_footnote(settings) as footnote:
-        await footnote.base.dense.encode(["to warm up"])
-        first = await footnote.ingest([folder / "share"], tenant=_TENANT, tags={})
-        encoded = json.dumps(await _embedded(footnote))
-    if texts:
-        await asyncio.to_thread(Path(texts).write_text, encoded, encoding="utf-8")
+    with peak_memory() as peak:
+        async with open_footnote(settings) as footnote:
+            await footnote.base.dense.encode(["to warm up"])
+            first = await footnote.ingest([folder / "share"], tenant=_TENANT, tags={})
     started = time.perf_counter()
     async with open_footnote(settings) as footnote:
         second = await footnote.ingest([folder / "share"], tenant=_TENANT, tags={})
-    again_s = time.perf_counter() - started
-    own, parsers = (
-        resource.getrusage(who).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+        again_s = time.perf_counter() - started
+        encoded = json.dumps(await _embedded(footnote)) if texts else ""
+    if texts:
+        await asyncio.to_thread(Path(texts).write_text, encoded, encoding="utf-8")
     return {
         "seconds": first.seconds,
         "chunks": first.chunks,
         "failed": len(first.failures) + len(second.failures),
         "again_s": again_s,
         "again_embedded": second.embedded,
-        "parsers_mb": settings.ingestion.workers * parsers,
-        "all_mb": own + settings.ingestion.workers * parsers,
+        "all_mb": peak.mb,
     }
 
 

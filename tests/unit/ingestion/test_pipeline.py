@@ -21,8 +21,10 @@ from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.qdrant_edge import EdgeStore
 from app.core.exchange import Failure, IngestReport
-from app.core.types import Document, EncodedChunk, Scope, Vectors
+from app.core.types import Chunk, Document, EncodedChunk, Scope, Vectors
+from ingestion.context import Contexts
 from ingestion.pipeline import Ingestor
+from ingestion.run import NearPolicy
 from tests.support.documents import DIMENSIONS, asking, dense
 from tests.unit.ingestion import made
 from tests.unit.ingestion.parsers import in_process
@@ -104,7 +106,7 @@ async def bench(tmp_path: Path, tokenizer: Any) -> AsyncIterator[Bench]:
     await made_bench.store.close()
 
 
-async def open_bench(folder: Path, tokenizer: Any, name: str = "index") -> Bench:
+async def open_bench(folder: Path, tokenizer: Any, name: str = "index", **options: Any) -> Bench:
     store = await EdgeStore.open(folder / name, dimensions=DIMENSIONS, fingerprint={"of": "tests"})
     encoder = CountingEncoder(tokenizer)
     ingestor = Ingestor(
@@ -113,6 +115,7 @@ async def open_bench(folder: Path, tokenizer: Any, name: str = "index") -> Bench
         sparse=Bm25Encoder(),
         parsers=lambda _: in_process(tokenizer),
         document_id=payload.document_id,
+        **options,
     )
     return Bench(store, encoder, ingestor, folder / "docs")
 
@@ -406,6 +409,65 @@ async def test_whatever_happens_to_a_share_the_index_ends_as_its_mirror(
 async def text_of(bench: Bench, document: Document) -> str:
     chunks = await bench.store.chunks(document.document_id, Scope(document.tenant))
     return "".join(chunk.text for chunk in chunks)
+
+
+# Near-duplicates and contexts
+
+
+LONG = " ".join(f"Rule {n} says that tea of kind {n * n} is free on floor {n}." for n in range(40))
+
+
+async def test_a_document_nearly_the_same_as_another_says_so(bench: Bench) -> None:
+    bench.write("a.md", f"# Tea\n\n{LONG}\n")
+    await bench.run()
+    bench.write("b.md", f"# Tea\n\n{LONG}\n\nValid from May.\n")
+
+    report = await bench.run()
+
+    first, second = sorted(await bench.store.documents(HERE), key=lambda d: d.source)
+    assert (counts(report), report.flagged) == ((1, 0, 1, 0, 0), 1)
+    assert (first.flags, second.flags) == ([], [f"near-duplicate:{first.document_id}"])
+
+
+async def test_near_duplicates_are_left_out_where_that_is_wanted(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    bench = await open_bench(tmp_path, tokenizer, near=NearPolicy("skip"))
+    bench.write("a.md", f"# Tea\n\n{LONG}\n")
+    file = bench.write("b.md", "# Coffee\n\nCoffee has its price.\n")
+    await bench.run()
+    file.write_text(f"# Tea\n\n{LONG}\n\nValid from May.\n")
+
+    report = await bench.run()
+
+    assert (report.skipped, report.failures) == (1, [])
+    assert await bench.titles() == ["Tea"], "the old text of a file that has changed is gone too"
+    await bench.store.close()
+
+
+class Writer:
+    """Contexts as a model might write them."""
+
+    async def write(self, title: str, chunks: Sequence[Chunk]) -> list[str]:
+        return [f"From {title} of the Ostrevane group. " * 30 for _ in chunks]
+
+
+async def test_a_chunk_is_found_by_its_context_and_quoted_without_it(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    contexts = Contexts(Writer(), lambda texts: [len(t.split()) for t in texts], 60)
+    bench = await open_bench(tmp_path, tokenizer, contexts=contexts)
+    bench.write("a.md", "# Leave\n\nIt has 28 days.\n")
+    await bench.run()
+
+    assert await bench.found("Ostrevane") == ["# Leave\n\nIt has 28 days.\n"]
+    (text,) = bench.encoder.seen
+    assert text.endswith("It has 28 days.")
+    assert len(text.split()) <= 60
+    (document,) = await bench.store.documents(HERE)
+    (chunk,) = await bench.store.chunks(document.document_id, HERE)
+    assert chunk.context.startswith("From Leave")
+    await bench.store.close()
 
 
 # Failures

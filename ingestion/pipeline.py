@@ -17,7 +17,7 @@ from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder
 from app.core.types import Document, EncodedChunk, ParsedDocument, Scope
 from ingestion.chunk import Chunker
-from ingestion.parse import parse
+from ingestion.parse import parse, read_file
 from ingestion.sources import coverage, find_files
 
 Progress = Callable[[int, int, str], None]
@@ -95,7 +95,8 @@ class Ingestor:
             if old and (old.content_hash, old.tags) == (content_hash, tags):
                 report.unchanged += 1
                 return
-            parsed = await asyncio.to_thread(parse, file, max_bytes=self._max_file_bytes)
+            data = await asyncio.to_thread(read_file, file, self._max_file_bytes)
+            parsed = await asyncio.to_thread(parse, data, str(file))
             report.chunks += await self._store_version(parsed, tenant, tags, content_hash)
         except FootnoteError as error:
             report.failures.append(Failure(str(file), error.message, error.hint))
@@ -114,7 +115,7 @@ class Ingestor:
         self, parsed: ParsedDocument, tenant: str, tags: dict[str, str], content_hash: str
     ) -> int:
         chunks = await asyncio.to_thread(self._chunker.cut, parsed)
-        texts = [self._chunker.embedding_text(parsed.title, chunk) for chunk in chunks]
+        texts = await asyncio.to_thread(self._chunker.embedding_texts, parsed.title, chunks)
         dense = await self._dense.encode(texts)
         sparse = await asyncio.to_thread(self._sparse.encode_documents, texts)
         document = Document(

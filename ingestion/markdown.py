@@ -16,7 +16,7 @@ _BARE_TABLE = re.compile(
 _PICTURE = re.compile(r"!\[([^\[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
 _EMBEDDED = re.compile(r"!\[([^\[\]\n]*)\]\(data:[^)\n]*\)")
 _PADDED = re.compile(r"^\|.*\|[ ]*$", re.MULTILINE)
-_PADDING = re.compile(r"[ ]+( \|)")
+_PADDING = re.compile(r"(?<! )[ ]+( \|)")
 _DASHES = re.compile(r"-{4,}(?=[ :]*\|)")
 _TABLE = re.compile(r"^\|.*\|\n\|(?:[ ]*:?-+:?[ ]*\|)+\n(?:\|.*(?:\n|\Z))*", re.MULTILINE)
 _CELLS = re.compile(r"(?<!\\)\|")

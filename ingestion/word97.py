@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 # Fields come as their instruction and their result; only the result is for readers.
 _FIELD = re.compile(
-    r"[ \t]*\b(?:SEQ|REF|PAGEREF|STYLEREF|PAGE|NUMPAGES|DATE|TIME|TOC|FILENAME|AUTHOR)\b"
+    r"(?<![ \t])[ \t]*\b(?:SEQ|REF|PAGEREF|STYLEREF|PAGE|NUMPAGES|DATE|TIME|TOC|FILENAME|AUTHOR)\b"
     r"[^\n\\]{0,80}?(?:\\[*@#a-z][ \t]?(?:\"[^\"\n]*\"|\w+)?[ \t]*)+"
 )
-_LINK = re.compile(r"[ \t]*\bHYPERLINK[ \t]+(?:\\[a-z][ \t]+)?\"[^\"\n]*\"(?:[ \t]*\\[a-z])*[ \t]*")
+_LINK = re.compile(
+    r"(?<![ \t])[ \t]*\bHYPERLINK[ \t]+(?:\\[a-z][ \t]+)?"
+    r"\"[^\"\n]{0,2000}\"(?:[ \t]*\\[a-z])*[ \t]*"
+)
 _ROW_END = "\t\t"
 
 

@@ -25,7 +25,7 @@ _AUTHOR = f"{{{_SPACES['w']}}}author"
 _MARGIN = re.compile(r"word/(?:header|footer)\d*\.xml")
 _WORD_CHART = re.compile(r"word/charts/chart\d*\.xml")
 _PAGE_NUMBER = re.compile(
-    r"\s*\b(?:Page|Seite|Pagina|Página|Sida|Side)\b[\s\d|/–—-]*(?:\b(?:of|von|de|van)\b[\s\d]*)?$",
+    r" ?\b(?:Page|Seite|Pagina|Página|Sida|Side)\b[\s\d|/–—-]*(?:\b(?:of|von|de|van)\b[\s\d]*)?$",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W\d_]")

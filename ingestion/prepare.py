@@ -16,7 +16,7 @@ from app.core.exchange import Failure
 from app.core.types import MEMBER, Chunk, ParsedDocument
 from ingestion import poison
 from ingestion.chunk import Chunker
-from ingestion.parse import parse, read
+from ingestion.parse import parse, read_file
 
 _MOST_NESTED = 3  # an archive in an archive in a mail
 
@@ -97,7 +97,7 @@ class Preparer:
     def documents(self, source: Source) -> Iterator[Prepared | Failure]:
         """The documents of a file as they get ready: its members first, itself last."""
         try:
-            data = read(source.path, max_bytes=self._recipe.max_file_bytes)
+            data = read_file(source.path, self._recipe.max_file_bytes)
         except (FootnoteError, OSError) as error:
             yield explain(source.name, error)
             return
@@ -107,8 +107,6 @@ class Preparer:
         try:
             if depth > _MOST_NESTED:
                 raise PermanentError("it is nested too deeply", hint="unpack the archive")
-            if not data:
-                raise PermanentError("the file is empty")
             parsed = parse(data, name)
         except Exception as error:
             yield explain(name, error)
@@ -138,7 +136,7 @@ class Preparer:
             language=parsed.language,
             flags=[*parsed.flags, *poison.flags(parsed.text)],
             chunks=chunks,
-            texts=[self._chunker.embedding_text(title, chunk) for chunk in chunks],
+            texts=self._chunker.embedding_texts(title, chunks),
             members=members,
         )
 

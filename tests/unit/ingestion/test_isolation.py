@@ -57,10 +57,6 @@ async def test_a_worker_gives_what_reading_here_gives(tmp_path: Path, tokenizer:
 async def test_a_given_title_wins(tmp_path: Path, tokenizer: Any) -> None:
     file = write(tmp_path, "x.md", "# Leave\n\n28 days.\n").path
     async with pool(tokenizer) as parsers:
-        (found,) = await read(parsers, Source("handbook", file, "The handbook"))
-
-    assert isinstance(found, Failure), "a name without an ending tells no format"
-    async with pool(tokenizer) as parsers:
         (found,) = await read(parsers, Source("handbook.md", file, "The handbook"))
     assert isinstance(found, Prepared)
     assert (found.source, found.title) == ("handbook.md", "The handbook")

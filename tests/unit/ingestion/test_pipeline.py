@@ -480,7 +480,7 @@ async def test_bad_files_do_not_stop_the_others(bench: Bench) -> None:
     (bench.docs / "d-locked.pdf").write_bytes(made.pdf([["x"]], encrypted=True))
     (bench.docs / "e-gone.md").symlink_to("nowhere")
     os.mkfifo(bench.docs / "f-pipe")
-    bench.write("g-unknown.xyz", "words")
+    (bench.docs / "g-unknown.xyz").write_bytes(bytes(99))
     bench.write("h-big.txt", "x" * 100_001)
     bench.write("z-good.md", "# Last\n\nRule.\n")
 

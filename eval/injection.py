@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.poison import find
+from ingestion.safety.poison import find
 
 
 @dataclass(frozen=True, slots=True)

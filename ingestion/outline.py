@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.core.text import is_table_ruler
 from app.core.types import ParsedDocument
-from ingestion import code, kinds
+from ingestion import code
+from ingestion.formats import kinds
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

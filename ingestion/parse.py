@@ -12,13 +12,13 @@ from typing import Any
 
 from app.core.errors import PermanentError
 from app.core.types import Member, Page, ParsedDocument
-from ingestion import archive, kinds, mail, markdown, office, outlook, word97
-from ingestion.encoding import decode, is_binary, marked_encoding
-from ingestion.entities import shield, unshield
-from ingestion.hidden import visible
-from ingestion.hidden_html import visible_html
-from ingestion.hidden_office import visible_office
-from ingestion.structure import to_markdown
+from ingestion.formats import archive, kinds, mail, markdown, office, outlook, word97
+from ingestion.formats.encoding import decode, is_binary, marked_encoding
+from ingestion.formats.entities import shield, unshield
+from ingestion.formats.structure import to_markdown
+from ingestion.safety.hidden import visible
+from ingestion.safety.hidden_html import visible_html
+from ingestion.safety.hidden_office import visible_office
 
 VERSION = "kreuzberg-4.10/4"
 """Part of the index fingerprint: another parser may give another canonical text."""

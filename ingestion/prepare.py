@@ -14,9 +14,9 @@ from pathlib import Path
 from app.core.errors import FootnoteError, PermanentError
 from app.core.exchange import Failure
 from app.core.types import MEMBER, Chunk, ParsedDocument
-from ingestion import poison
 from ingestion.chunk import Chunker
 from ingestion.parse import parse, read_file
+from ingestion.safety import poison
 
 _MOST_NESTED = 3  # an archive in an archive in a mail
 

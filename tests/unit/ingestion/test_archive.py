@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import PermanentError
-from ingestion import archive
+from ingestion.formats import archive
 from ingestion.parse import parse
 
 Pack = Callable[[Mapping[str, bytes]], bytes]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.adapters import bundled
 from app.core.types import Chunk, Page, ParsedDocument
-from ingestion import kinds
 from ingestion.chunk import SEPARATOR, Chunker
+from ingestion.formats import kinds
 
 SMALL = 48
 """Tokens of a chunk in the random documents, so that few words make many chunks."""

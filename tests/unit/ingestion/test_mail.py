@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import PermanentError
-from ingestion import mail, outlook
+from ingestion.formats import mail, outlook
 from ingestion.parse import parse
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(40)

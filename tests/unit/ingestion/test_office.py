@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion import word97
+from ingestion.formats import word97
 from ingestion.parse import parse
 from tests.support.paths import HANDBOOK
 from tests.unit.ingestion import made

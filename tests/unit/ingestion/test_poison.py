@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.commands import RULES
-from ingestion.poison import INSTRUCTIONS, find, flags
+from ingestion.safety.commands import RULES
+from ingestion.safety.poison import INSTRUCTIONS, find, flags
 from tests.support.paths import HANDBOOK, ROOT
 
 ATTACKS = [

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET  # its expat bounds the growth of entities
 
 from app.core.types import Page
-from ingestion import kinds
+from ingestion.formats import kinds
 
 _MOST_BYTES = 50_000_000  # of one unpacked part
 _SPACES = {

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from app.core.errors import PermanentError
 from app.core.types import Member
-from ingestion import kinds
-from ingestion.members import safe_name, safe_path, unique
+from ingestion.formats import kinds
+from ingestion.formats.members import safe_name, safe_path, unique
 
 MAX_MEMBERS = 10_000
 MAX_UNPACKED = 500_000_000

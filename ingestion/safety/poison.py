@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ingestion.commands import RULES, Rule
-from ingestion.folding import FOLDED, fold
+from ingestion.safety.commands import RULES, Rule
+from ingestion.safety.folding import FOLDED, fold
 
 INSTRUCTIONS = "instructions"
 """The flag of a document that tries to give instructions to a language model."""

@@ -22,8 +22,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ingestion.hidden import speaks
-from ingestion.hidden_css import (
+from ingestion.safety.hidden import speaks
+from ingestion.safety.hidden_css import (
     UNKNOWN,
     Look,
     Sheet,

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from ingestion import poison
+from ingestion.safety import poison
 
 _JOINERS = "\u200c\u200d"
 _MARKS = "\u061c\u200e\u200f\u202a-\u202c\u2066-\u2069"  # of direction

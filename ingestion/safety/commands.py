@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from ingestion.folding import fold
+from ingestion.safety.folding import fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import zlib
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from ingestion.hidden import speaks
+from ingestion.safety.hidden import speaks
 
 _MOST_BYTES = 500_000_000  # of an unpacked file
 _WORD, _SLIDES = ".wordprocessingml.", ".presentationml."

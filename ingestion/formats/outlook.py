@@ -18,7 +18,7 @@ from email.parser import HeaderParser
 from email.utils import format_datetime
 from typing import Any
 
-from ingestion.encoding import decode
+from ingestion.formats.encoding import decode
 
 _TABLE = "__properties_version1.0"
 _ATTACHMENT = "__attach_version1.0_#"

@@ -14,8 +14,8 @@ from email.parser import BytesParser
 from mimetypes import guess_extension
 
 from app.core.types import Member
-from ingestion.encoding import decode
-from ingestion.members import safe_name, unique
+from ingestion.formats.encoding import decode
+from ingestion.formats.members import safe_name, unique
 
 _HEADERS = ("From", "To", "Cc", "Date")
 _SIGNATURES = frozenset(

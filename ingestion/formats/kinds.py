@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from app.core.errors import PermanentError
-from ingestion.encoding import decode
+from ingestion.formats.encoding import decode
 
 PDF = "application/pdf"
 CSV = "text/csv"

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from app.adapters.fastembed_dense import FastembedEncoder
+from app.adapters.onnx_dense import BundledEncoder
 from eval.bench.material.handbook import passages, questions
 
 
@@ -16,7 +16,7 @@ def measure(*, chunks: int, queries: int, rounds: int) -> dict[str, Any]:
 
 
 async def _measure(texts: list[str], queries: list[str], rounds: int) -> dict[str, Any]:
-    encoder = FastembedEncoder()
+    encoder = BundledEncoder()
     await encoder.encode(texts[:16])
     seconds, ms = [], []
     for _ in range(rounds):

@@ -121,10 +121,14 @@ async def _closing(stack: AsyncExitStack, part: Any) -> Any:
 
 def encoder(settings: Settings) -> DenseEncoder:
     """The bundled model or one that fastembed knows; else sentence-transformers."""
+    wanted = settings.embedding
+    if wanted.model == "bundled":
+        from app.adapters.onnx_dense import BundledEncoder
+
+        return BundledEncoder(threads=wanted.threads)
     from app.adapters.fastembed_dense import FastembedEncoder
 
-    wanted = settings.embedding
-    if wanted.model == "bundled" or FastembedEncoder.knows(wanted.model):
+    if FastembedEncoder.knows(wanted.model):
         return FastembedEncoder(wanted.model, threads=wanted.threads, batch_size=wanted.batch_size)
     from app.adapters.st_dense import SentenceTransformerEncoder
 

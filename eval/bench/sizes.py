@@ -14,7 +14,7 @@ class Sizes:
         queries: Searches that are timed.
         turns: Of each contestant in the comparison of graphs.
         conversation: Turns of the conversation whose checkpoint is weighed.
-        passages: Texts that are encoded.
+        passages: Chunks that are encoded.
         rounds: How often they are encoded; the fastest round counts.
         files: That are ingested, as often.
         many_files: That are ingested once, to see what grows.
@@ -25,7 +25,7 @@ class Sizes:
     turns: int = 300
     conversation: int = 50
     passages: int = 256
-    rounds: int = 3
+    rounds: int = 5
     files: int = 1_000
     many_files: int = 20_000
 

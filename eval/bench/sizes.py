@@ -15,6 +15,7 @@ class Sizes:
         turns: Of each contestant in the comparison of graphs.
         conversation: Turns of the conversation whose checkpoint is weighed.
         passages: Texts that are encoded.
+        library: Chunks of the index whose memory is measured.
         rounds: How often they are encoded; the fastest round counts.
     """
 
@@ -23,8 +24,11 @@ class Sizes:
     turns: int = 300
     conversation: int = 50
     passages: int = 256
+    library: int = 1_000_000
     rounds: int = 3
 
 
 FULL = Sizes()
-QUICK = Sizes(chunks=5_000, queries=50, turns=60, conversation=10, passages=64, rounds=1)
+QUICK = Sizes(
+    chunks=5_000, queries=50, turns=60, conversation=10, passages=64, library=20_000, rounds=1
+)

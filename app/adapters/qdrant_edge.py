@@ -23,6 +23,10 @@ from app.adapters.worker import Worker
 from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
 _TENANTS = 1000  # whose languages are remembered
+# Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
+# the originals: at a million chunks that finds 0.95 of the true ten nearest.
+_CANDIDATES = 160
+_PIECE = 192 << 20  # bytes of vectors that wait, searched one by one, for a graph
 
 
 class EdgeStore(Register):
@@ -38,6 +42,7 @@ class EdgeStore(Register):
         # Only this process writes, so a count since its start tells versions apart.
         self._boot, self._changes = uuid.uuid4().hex, 0
         self._languages: LRUCache[tuple[str, str], Sequence[str]] = LRUCache(_TENANTS)
+        self._waiting = 0  # bytes of vectors stored since `optimize`
         self._closed = False
 
     @classmethod
@@ -89,6 +94,10 @@ class EdgeStore(Register):
             live = await self._stands(document)
             await self._writes.run(lambda: store(live))
             await self._reads.run(switch)
+            # In pieces, so that a large ingestion needs no more memory than a small one.
+            self._waiting += sum(encoded.dense.nbytes for encoded in chunks)
+            if self._waiting >= _PIECE:
+                await self.optimize()
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
         """One batch to the engine: a list by vectors and one by words, fused, then read."""
@@ -105,6 +114,7 @@ class EdgeStore(Register):
                     limit=query.depth,
                     query=q.Query.Nearest(vectors[name], using=name),
                     filter=seen,
+                    params=q.SearchParams(hnsw_ef=_CANDIDATES),
                 )
                 for name in searches
             ]
@@ -154,6 +164,7 @@ class EdgeStore(Register):
             self._shard.optimize()
             self._shard.flush()
 
+        self._waiting = 0
         await self._writes.run(work)
 
     async def revision(self, scope: Scope) -> str:

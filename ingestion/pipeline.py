@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 
 from app.core.exchange import IngestReport
 from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder, VectorCache
+from ingestion.cluster import Cluster
+from ingestion.cluster_run import ClusterRun
 from ingestion.encode import Encoder
 from ingestion.prepare import Source
 from ingestion.run import Parsers, Progress, Run
@@ -25,6 +27,7 @@ class Ingestor:
     Args:
         parsers: Makes the worker processes of a run, given their number; 0 for the default.
         document_id: Makes a document's id out of its tenant and name.
+        cluster: Connects to a Ray cluster, given its address and the number of workers.
         cache: Remembers vectors.
     """
 
@@ -36,12 +39,14 @@ class Ingestor:
         sparse: SparseEncoder,
         parsers: Callable[[int], AbstractAsyncContextManager[Parsers]],
         document_id: Callable[[str, str], str],
+        cluster: Callable[[str, int], Cluster] | None = None,
         cache: VectorCache | None = None,
     ) -> None:
         self._store = store
         self._encoder = Encoder(dense, sparse, cache)
         self._parsers = parsers
         self._document_id = document_id
+        self._cluster = cluster
         self._turn = asyncio.Lock()
 
     async def run(
@@ -53,6 +58,7 @@ class Ingestor:
         sync: bool = False,
         yes: bool = False,
         workers: int = 0,
+        address: str = "",
         uploads: Sequence[Source] = (),
         progress: Progress | None = None,
     ) -> IngestReport:
@@ -64,19 +70,25 @@ class Ingestor:
             tags: Set on every document.
             sync: Also delete this tenant's documents under `paths` whose file is gone.
             yes: Let `sync` delete more than half of the tenant's documents.
-            workers: Processes that read files; 0 for the setting.
+            workers: Processes that read files, or workers of the cluster; 0 for the default.
+            address: Of the Ray cluster that reads and encodes; empty: this machine does.
             uploads: Files that are to have another name than their path.
             progress: Told after every file.
 
         Raises:
-            TransientError: The store is out of reach.
+            ConfigError: The cluster does not answer.
+            TransientError: The store or the cluster is out of reach.
         """
         started = time.perf_counter()
-        async with self._turn, self._parsers(workers) as parsers:
-            run = Run(
+        async with self._turn, AsyncExitStack() as stack:
+            make_run: Callable[..., Run] = Run
+            if address and self._cluster:
+                cluster = await stack.enter_async_context(self._cluster(address, workers))
+                make_run = partial(ClusterRun, cluster=cluster)
+            run = make_run(
                 store=self._store,
                 encoder=self._encoder,
-                parsers=parsers,
+                parsers=await stack.enter_async_context(self._parsers(workers)),
                 tenant=tenant,
                 tags=tags,
                 new_id=partial(self._document_id, tenant),

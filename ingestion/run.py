@@ -34,7 +34,8 @@ Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the file just finished."""
 
 _WAITING = 2048  # chunks that wait for the encoder, or for the writer
-_WINDOW = 512  # chunks that are encoded together
+WINDOW = 512
+"""Chunks that are encoded together."""
 _HASHED = 64  # files that are hashed in one go
 _CHUNKS_READ = 30  # of a document, to tell its language
 _PATIENCE = 3  # documents in a row that the store may refuse for now before the run gives up
@@ -59,10 +60,23 @@ class _Content:
 
     key: Key
     sources: list[str]
+    document_id: str = ""
+    """Decided in advance where others than the writer need it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """So many chunks of a document are in the store already and wait to be shown."""
+
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+_Chunks = list[EncodedChunk] | Staged
 _Ready = tuple[_Content, Prepared]
-_Finished = tuple[_Content, Prepared, list[EncodedChunk]]
+_Finished = tuple[_Content, Prepared, _Chunks]
 
 
 class Run:
@@ -166,17 +180,25 @@ class Run:
         async with asyncio.TaskGroup() as readers:
             for _ in range(self._parsers.size):
                 readers.create_task(self._prepare_each(todo))
-            for first in range(0, len(sources), _HASHED):
-                some = sources[first : first + _HASHED]
-                found = await asyncio.to_thread(hashes, [source.path for source in some])
-                for source, digest in zip(some, found, strict=True):
-                    if isinstance(digest, Exception):
-                        self._fail(explain(source.name, digest))
-                        self._tell(source.name)
-                    elif content := self._claim(source.name, digest):
-                        await todo.put((source, content), 1)
+            async with aclosing(self._claims(sources)) as claims:
+                async for work in claims:
+                    await todo.put(work, 1)
             await todo.close()
         await self._prepared.close()
+
+    async def _claims(
+        self, sources: Sequence[Source]
+    ) -> AsyncGenerator[tuple[Source, _Content], None]:
+        """The files that are to be read: their content is neither in the index nor coming."""
+        for first in range(0, len(sources), _HASHED):
+            some = sources[first : first + _HASHED]
+            found = await asyncio.to_thread(hashes, [source.path for source in some])
+            for source, digest in zip(some, found, strict=True):
+                if isinstance(digest, Exception):
+                    self._fail(explain(source.name, digest))
+                    self._tell(source.name)
+                elif content := self._claim(source.name, digest):
+                    yield source, content
 
     def _claim(self, source: str, content_hash: str) -> _Content | None:
         """What is to be stored for a file; None when its content is in the index or coming."""
@@ -205,39 +227,39 @@ class Run:
     async def _prepare(
         self, source: Source, content: _Content, outcome: Prepared | Failure
     ) -> None:
+        if wanted := self._wanted(source, content, outcome):
+            content, prepared = wanted
+            ready = await asyncio.to_thread(with_language, prepared)
+            await self._prepared.put((content, ready), len(ready.texts))
+
+    def _wanted(
+        self, source: Source, content: _Content, outcome: Prepared | Failure
+    ) -> _Ready | None:
+        """What is to be stored of what came out of a file, if anything."""
         member = outcome.source != source.name
         if isinstance(outcome, Failure):
             self._fail(outcome) if member else self._drop(content, outcome)
-            return
+            return None
         wanted = self._claim(outcome.source, outcome.content_hash) if member else content
         if wanted is None:
-            return
+            return None
         if outcome.content_hash != wanted.key.content_hash:
             self._drop(content, Failure(source.name, "it changed while it was read", "run again"))
-            return
-        ready = await asyncio.to_thread(with_language, outcome)
-        await self._prepared.put((wanted, ready), len(ready.texts))
+            return None
+        return wanted, outcome
 
     # Encoding
 
     async def _encode(self) -> None:
-        while window := await self._prepared.take(_WINDOW):
-            for finished in await self._encode_window(window):
-                await self._encoded.put(finished, len(finished[-1]))
+        while window := await self._prepared.take(WINDOW):
+            encoded, computed = await self._encoder.encode_each([ready for _, ready in window])
+            self.report.embedded += computed
+            for (content, prepared), chunks in zip(window, encoded, strict=True):
+                if isinstance(chunks, Failure):
+                    self._drop(content, chunks)
+                else:
+                    await self._encoded.put((content, prepared, chunks), len(chunks))
         await self._encoded.close()
-
-    async def _encode_window(self, window: list[_Ready]) -> list[_Finished]:
-        """What could be encoded; a document that cannot costs nothing but itself."""
-        try:
-            encoded, computed = await self._encoder.encode([prepared for _, prepared in window])
-        except Exception as error:
-            if len(window) > 1:
-                return [done for one in window for done in await self._encode_window([one])]
-            ((content, prepared),) = window
-            self._drop(content, explain(prepared.source, error))
-            return []
-        self.report.embedded += computed
-        return [(*ready, chunks) for ready, chunks in zip(window, encoded, strict=True)]
 
     # Writing
 
@@ -246,9 +268,7 @@ class Run:
             for content, prepared, chunks in finished:
                 await self._store_or_drop(content, prepared, chunks)
 
-    async def _store_or_drop(
-        self, content: _Content, prepared: Prepared, chunks: list[EncodedChunk]
-    ) -> None:
+    async def _store_or_drop(self, content: _Content, prepared: Prepared, chunks: _Chunks) -> None:
         try:
             await self._store_version(content, prepared, chunks)
         except Exception as error:
@@ -261,17 +281,18 @@ class Run:
             for source in content.sources:
                 self._tell(source)
 
-    async def _store_version(
-        self, content: _Content, prepared: Prepared, chunks: list[EncodedChunk]
-    ) -> None:
+    async def _store_version(self, content: _Content, prepared: Prepared, chunks: _Chunks) -> None:
         # A file's members that are no more go first: once its own new version stands,
         # nothing would tell the next run of them.
         for member in self._catalogue.members(prepared.source) - {*prepared.members}:
             if self._catalogue.owns(member):
                 await self._settle(self._catalogue.release(member))
-        document = self._document(content, prepared)
+        document = self._document(content, prepared, len(chunks))
         with self._catalogue.replacing(document.document_id) as updated:
-            await self._store.replace(document, chunks)
+            if isinstance(chunks, Staged):
+                await self._store.show(document)
+            else:
+                await self._store.replace(document, chunks)
         entry = Entry(document.document_id, content.key)
         del self._coming[content.key]
         touched = self._catalogue.put(entry, content.sources)
@@ -284,23 +305,28 @@ class Run:
         self.report.chunks += len(chunks)
         await self._settle(touched)
 
-    def _document(self, content: _Content, prepared: Prepared) -> Document:
+    def _document(self, content: _Content, prepared: Prepared, chunks: int) -> Document:
+        return completed(self._draft(content), prepared, chunks)
+
+    def _draft(self, content: _Content) -> Document:
+        """All of a document that does not depend on what is in its file."""
         first = content.sources[0]
         return Document(
-            document_id=self._catalogue.id_for(content.key, content.sources, self._new_id),
-            title=prepared.title,
+            document_id=content.document_id or self._id_for(content),
+            title="",
             source=first,
             sources=list(content.sources),
             parent=parent_of(first),
-            language=prepared.language,
-            content_hash=prepared.content_hash,
-            chunks=len(prepared.chunks),
-            pages=prepared.pages,
+            content_hash=content.key.content_hash,
+            chunks=0,
+            pages=0,
             tenant=self._scope.tenant,
             tags=self._tags,
-            flags=list(prepared.flags),
             ingested_at=datetime.now(UTC).isoformat(),
         )
+
+    def _id_for(self, content: _Content) -> str:
+        return self._catalogue.id_for(content.key, content.sources, self._new_id)
 
     # Bookkeeping
 
@@ -334,6 +360,18 @@ class Run:
         self._done += 1
         if self._progress:
             self._progress(self._done, self._total, Path(source).name)
+
+
+def completed(draft: Document, prepared: Prepared, chunks: int) -> Document:
+    """A document with what was found in its file."""
+    found = {
+        "title": prepared.title,
+        "language": prepared.language,
+        "pages": prepared.pages,
+        "flags": list(prepared.flags),
+        "chunks": chunks,
+    }
+    return draft.model_copy(update=found)
 
 
 def with_language(prepared: Prepared) -> Prepared:

@@ -23,8 +23,8 @@ from qdrant_client import models as m
 class SharedQdrant:
     """Use it as a context manager; `.url` is what FOOTNOTE_QDRANT__URL wants.
 
-    While `.may_switch` is cleared, requests that would show a new version wait; `.switches`
-    counts them.
+    While `.may_switch` is cleared, requests that would show a new version wait, in vain;
+    `.switches` counts them.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class SharedQdrant:
 
         @app.get("/")
         async def version() -> dict[str, str]:
-            return {"title": "qdrant", "version": "1.16.0", "commit": ""}
+            return {"title": "qdrant", "version": "1.20.0", "commit": ""}
 
         @app.api_route("/collections/{name}", methods=["GET", "PUT"])
         @app.api_route("/collections/{name}/{call:path}", methods=["GET", "PUT", "POST"])
@@ -68,7 +68,9 @@ class SharedQdrant:
             body = json.loads(await request.body() or b"{}")
             if call == "points/batch":
                 self.switches += 1
-                await asyncio.to_thread(self.may_switch.wait)
+                if not self.may_switch.is_set():
+                    await asyncio.to_thread(self.may_switch.wait)
+                    return Response(status_code=503)
             found = await self._obey(f"{request.method} {call}".strip(), name, body)
             answer = {"result": _plain(found), "status": "ok", "time": 0.0}
             return Response(json.dumps(answer), media_type="application/json")
@@ -91,7 +93,7 @@ class SharedQdrant:
                     metadata=wanted.metadata,
                 )
             case "PUT index":
-                return True
+                return m.UpdateResult(operation_id=0, status=m.UpdateStatus.COMPLETED)
             case "PUT points":
                 return await client.upsert(name, m.PointsList.model_validate(body).points)
             case "POST points/scroll":

@@ -114,6 +114,7 @@ class Footnote:
         sync: bool = False,
         yes: bool = False,
         workers: int = 0,
+        address: str = "",
         progress: Callable[[int, int, str], None] | None = None,
     ) -> IngestReport:
         """Bring files into the index; see `Ingestor.run`."""
@@ -124,6 +125,7 @@ class Footnote:
             sync=sync,
             yes=yes,
             workers=workers,
+            address=address,
             progress=progress,
         )
 

@@ -42,11 +42,11 @@ from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
 from ingestion.context import CONTEXT_TOKENS, Contexts
+from ingestion.copies import CopyPolicy
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
 from ingestion.prepare import Recipe
-from ingestion.run import NearPolicy
 from prompts import PromptRegistry
 
 
@@ -106,7 +106,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 document_id=payload.document_id,
                 cache=vectors,
                 contexts=_contexts(settings, dense, model),
-                near=NearPolicy(
+                copies=CopyPolicy(
                     settings.ingestion.near_duplicates, settings.ingestion.near_threshold
                 ),
             ),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.core.exchange import Failure
 from app.core.ports import DenseEncoder, SparseEncoder, VectorCache
 from app.core.types import EncodedChunk, SparseVector, Vector, Vectors
-from ingestion.prepare import Prepared
+from ingestion.prepare import Prepared, explain
 
 
 class Encoder:
@@ -41,6 +42,19 @@ class Encoder:
             for document, of_document in zip(documents, sparse, strict=True)
         ]
         return encoded, computed
+
+    async def encode_each(
+        self, documents: Sequence[Prepared]
+    ) -> tuple[list[list[EncodedChunk] | Failure], int]:
+        """As `encode`, but a document that cannot be encoded costs nothing but itself."""
+        try:
+            encoded, computed = await self.encode(documents)
+        except Exception as error:
+            if len(documents) == 1:
+                return [explain(documents[0].source, error)], 0
+            alone = [await self.encode_each([document]) for document in documents]
+            return [found for (found,), _ in alone], sum(computed for _, computed in alone)
+        return [*encoded], computed
 
     def _terms(self, documents: Sequence[Prepared]) -> list[list[SparseVector]]:
         return [self._sparse.encode_documents(d.texts, d.language) for d in documents]

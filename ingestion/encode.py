@@ -11,6 +11,8 @@ from app.core.ports import DenseEncoder, SparseEncoder, VectorCache
 from app.core.types import EncodedChunk, SparseVector, Vector, Vectors
 from ingestion.prepare import Prepared
 
+_TURN = 32  # texts; between two turns a question may have its own
+
 
 class Encoder:
     """Encodes documents, several at a time.
@@ -50,7 +52,7 @@ class Encoder:
         unique = list(dict.fromkeys(texts))
         known = await self._cache.get(unique) if self._cache else [None] * len(unique)
         missing = [text for text, vector in zip(unique, known, strict=True) if vector is None]
-        computed = await self._dense.encode(missing)
+        computed = await self._computed(missing)
         if self._cache and missing:
             await self._cache.put(missing, computed)
         found: dict[str, Vector] = {
@@ -59,3 +61,12 @@ class Encoder:
         found.update(zip(missing, computed, strict=True))
         rows = [found[text] for text in texts]
         return (np.stack(rows) if rows else computed), len(missing)
+
+    async def _computed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of new texts, in order; like lengths go together, as that pads the least."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        found = np.empty((len(texts), self._dense.dimensions), dtype=np.float32)
+        for first in range(0, len(order), _TURN):
+            turn = order[first : first + _TURN]
+            found[turn] = await self._dense.encode([texts[i] for i in turn])
+        return found

@@ -46,19 +46,20 @@ def read(path: Path, *, max_bytes: int) -> bytes:
     return path.read_bytes()
 
 
-def parse(data: bytes, source: str) -> ParsedDocument:
+def parse(data: bytes, source: str, kind: str = "") -> ParsedDocument:
     """Read a document.
 
     Args:
         data: The file's bytes.
         source: Where it is from; the last part of the name tells the format.
+        kind: The format as a MIME type, where the name does not tell it.
 
     Raises:
         PermanentError: It is encrypted, broken, of an unknown format or without text; the
             message says which.
     """
     name = PurePath(source)
-    kind = _kind(name)
+    kind = kind or _kind(name)
     title, text, pages = _reader(kind)(data, name, kind)
     if not text.strip():
         raise PermanentError("no text was found in it", hint="if it is a scan, it needs OCR first")

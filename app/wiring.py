@@ -48,10 +48,12 @@ from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
+from ingestion.context import CONTEXT_TOKENS, Contexts
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
 from ingestion.prepare import Recipe
+from ingestion.run import NearPolicy
 from prompts import PromptRegistry
 
 
@@ -65,7 +67,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         TransientError: A server that was set does not answer.
     """
     async with AsyncExitStack() as stack:
-        dense = await _closing(stack, await asyncio.to_thread(_dense, settings))
+        dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
         sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
         chunker = _chunker(settings, dense)
         store = await _closing(stack, await _store(settings, dense, sparse, chunker))
@@ -92,6 +94,8 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
             parsers=partial(_parsers, settings, dense),
             document_id=payload.document_id,
             cache=vectors,
+            contexts=_contexts(settings, dense, model),
+            near=NearPolicy(settings.ingestion.near_duplicates, settings.ingestion.near_threshold),
         )
         yield Footnote(
             settings=settings,
@@ -128,7 +132,7 @@ async def _closing(stack: AsyncExitStack, part: Any) -> Any:
     return part
 
 
-def _dense(settings: Settings) -> DenseEncoder:
+def encoder(settings: Settings) -> DenseEncoder:
     """The bundled model or one that fastembed knows; else sentence-transformers."""
     from app.adapters.fastembed_dense import FastembedEncoder
 
@@ -162,8 +166,28 @@ def _chunker(settings: Settings, dense: DenseEncoder) -> Chunker:
         dense.tokenizer,
         chunk_tokens=settings.ingestion.chunk_tokens,
         min_tokens=settings.ingestion.min_chunk_tokens,
-        max_tokens=dense.max_tokens,
+        max_tokens=_chunk_window(settings, dense),
     )
+
+
+def _chunk_window(settings: Settings, dense: DenseEncoder) -> int:
+    """What a chunk with its headings may take of the encoder's window."""
+    context = CONTEXT_TOKENS if settings.ingestion.context == "llm" else 0
+    return dense.max_tokens - context
+
+
+def _contexts(settings: Settings, dense: DenseEncoder, model: _Model | None) -> Contexts | None:
+    if settings.ingestion.context == "none":
+        return None
+    if model is None:
+        raise ConfigError(
+            "ingestion.context is `llm`, but there is no chat model",
+            hint="set OPENAI_API_KEY or OPENAI_BASE_URL, or ingestion.context to `none`",
+        )
+    from app.llm.context import ChunkContexts
+
+    writer = ChunkContexts(model.gateway)
+    return Contexts(writer, dense.count_tokens, dense.max_tokens)
 
 
 def _parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool:
@@ -172,7 +196,7 @@ def _parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPoo
         tokenizer=dense.tokenizer.to_str(),
         chunk_tokens=wanted.chunk_tokens,
         min_tokens=wanted.min_chunk_tokens,
-        max_tokens=dense.max_tokens,
+        max_tokens=_chunk_window(settings, dense),
         max_file_bytes=wanted.max_file_mb * 1_000_000,
     )
     return ParserPool(
@@ -206,6 +230,7 @@ async def _store(
         "bm25": sparse.name,
         "chunker": chunker.name,
         "parser": PARSER_VERSION,
+        "context": settings.ingestion.context,
     }
     wanted = settings.qdrant
     if not wanted.url:

@@ -1,4 +1,4 @@
-"""Canonical text to chunks: cut at pages and headings, sized by the encoder's tokenizer.
+"""Canonical text to chunks: cut where it is about something else, sized by the encoder's tokenizer.
 
 The chunks tile the text: joined, they are the text, character for character. So a
 citation's place in a chunk is its place in the document, and the canonical text needs
@@ -7,20 +7,30 @@ no copy of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from app.core.text import is_table_ruler
-from app.core.types import Chunk, Page, ParsedDocument
+from app.core.types import Chunk, ParsedDocument
+from ingestion.outline import Outline
 
-VERSION = "structure/2"
+VERSION = "structure/3"
 """Part of the index fingerprint."""
 
 SEPARATOR = " > "
-_PREFIX_CHARS = 160
+_PREFIX_CHARS = 200
 _SPECIAL_TOKENS = 4
+_BATCH_CHARS = 50_000
+_LEAST = 3  # a chunk is cut at the outermost block that leaves it a third of its room
+_SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？][”’」』）]*\s*")
+_LINE = re.compile(r"\n+")
+_CELL = re.compile(r"\|[ \t]*")
+_SPACE = re.compile(r"\s+")
+_NAMES_WHAT_FOLLOWS = re.compile(r"\s*(?:#[^\n]*|[`~]{3,}[^\n]*)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class _Piece:
     end: int
     page: int | None
     headings: tuple[str, ...]
+    apart: bool = False
 
 
 class Chunker:
@@ -48,7 +59,6 @@ class Chunker:
         self._chunk_tokens = chunk_tokens
         self._min_tokens = min_tokens
         self._max_tokens = max_tokens
-        self._splitters: dict[int, Any] = {}
 
     @property
     def name(self) -> str:
@@ -57,101 +67,163 @@ class Chunker:
 
     def cut(self, document: ParsedDocument) -> list[Chunk]:
         """Chunks of a document, in order, tiling its text."""
-        sections = list(_sections(document.text, document.pages))
-        pieces = self._merge(document, sections, self._chunk_tokens)
-        spans = [part for piece in pieces for part in self._split(document, piece)]
-        columns = _columns([document.text[span.start : span.end] for span in spans])
+        if not document.text:
+            return []
+        outline = Outline(document)
+        tokens = self._tokens(document.text)
+        pieces = self._merged(document.text, _pieces(document.text, outline), tokens)
+        rooms = self._rooms(document.title, {piece.headings for piece in pieces})
+        parts = [part for piece in pieces
+                 for part in self._split(document, piece, outline, tokens, rooms)]  # fmt: skip
         return [
             Chunk(
                 ordinal=number,
-                text=document.text[span.start : span.end],
-                start=span.start,
-                end=span.end,
-                page=span.page,
-                heading=SEPARATOR.join([*span.headings, *named]),
+                text=document.text[part.start : part.end],
+                start=part.start,
+                end=part.end,
+                page=part.page,
+                heading=SEPARATOR.join(part.headings),
             )
-            for number, (span, named) in enumerate(zip(spans, columns, strict=True))
+            for number, part in enumerate(self._within(document.text, parts))
         ]
 
-    def embedding_text(self, title: str, chunk: Chunk) -> str:
+    def embedding_texts(self, title: str, chunks: Sequence[Chunk]) -> list[str]:
         """What the encoders read: title and headings in front, never more than fits."""
-        body = chunk.text.strip()
-        room = self._max_tokens - self._count([body])[0] - _SPECIAL_TOKENS
-        return f"{self._prefix(title, chunk.heading, room)}\n{body}"
+        bodies = [chunk.text.strip() for chunk in chunks]
+        paths = [_path(title, chunk.heading) for chunk in chunks]
+        distinct = list(dict.fromkeys(paths))
+        counts = self._count([*bodies, *distinct])
+        sizes = dict(zip(distinct, counts[len(bodies) :], strict=True))
+        texts: list[str] = []
+        for body, size, path in zip(bodies, counts, paths, strict=False):
+            room = self._max_tokens - size - _SPECIAL_TOKENS
+            fitting = path if sizes[path] <= room else self._shortened(path, room)
+            texts.append(f"{fitting}\n{body}")
+        return texts
 
-    def _merge(
-        self, document: ParsedDocument, pieces: Sequence[_Piece], capacity: int
-    ) -> list[_Piece]:
+    def embedding_text(self, title: str, chunk: Chunk) -> str:
+        """What the encoders read of one chunk."""
+        return self.embedding_texts(title, [chunk])[0]
+
+    def _merged(self, text: str, pieces: Sequence[_Piece], tokens: Sequence[int]) -> list[_Piece]:
         """Pieces, with small ones joined to their neighbour on the same page."""
-        sizes = self._count([document.text[p.start : p.end] for p in pieces])
         merged: list[_Piece] = []
         held = 0  # tokens of merged[-1]
-        for piece, size in zip(pieces, sizes, strict=True):
+        for piece in pieces:
+            size = _between(tokens, piece.start, piece.end)
             last = merged[-1] if merged else None
-            small = min(held, size) < self._min_tokens
-            if last and last.page == piece.page and small and held + size <= capacity:
-                merged[-1] = _join(document.text, last, piece)
+            small = min(held, size) < self._min_tokens and not piece.apart
+            if last and small and held + size <= self._chunk_tokens:
+                merged[-1] = _join(text, last, piece)
                 held += size
             else:
                 merged.append(piece)
                 held = size
         return merged
 
-    def _split(self, document: ParsedDocument, piece: _Piece) -> Iterator[_Piece]:
-        heading = SEPARATOR.join(piece.headings)
-        prefix = self._count([self._prefix(document.title, heading, self._max_tokens // 2)])[0]
-        capacity = min(self._chunk_tokens, self._max_tokens - prefix - _SPECIAL_TOKENS)
-        text = document.text[piece.start : piece.end]
-        if self._count([text])[0] <= capacity:
-            yield piece
-            return
-        parts = self._splitter(capacity).chunk_indices(text)
-        starts = [piece.start, *(piece.start + at for at, _ in parts[1:]), piece.end]
-        cut = [replace(piece, start=start, end=end) for start, end in pairwise(starts)]
-        yield from self._merge(document, cut, capacity)
+    def _split(
+        self,
+        document: ParsedDocument,
+        piece: _Piece,
+        outline: Outline,
+        tokens: Sequence[int],
+        rooms: dict[tuple[str, ...], int],
+    ) -> Iterator[_Piece]:
+        """The piece in parts that fit; one that goes on with a table names its columns."""
+        start = piece.start
+        while start < piece.end:
+            block = outline.block(start)
+            columns = block.columns if block else ""
+            headings = (*piece.headings, columns) if columns else piece.headings
+            if headings not in rooms:
+                rooms |= self._rooms(document.title, {headings})
+            end = self._end(document.text, start, piece.end, rooms[headings], outline, tokens)
+            yield replace(piece, start=start, end=end, headings=headings)
+            start = end
 
-    def _prefix(self, title: str, heading: str, most: int) -> str:
-        """Title and heading path in at most so many tokens; the nearest headings stay."""
-        path = f"{title}{SEPARATOR}{heading}" if heading and heading != title else title
-        path = path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
+    def _rooms(
+        self, title: str, headings: Collection[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], int]:
+        """Tokens of a chunk under each of these headings."""
+        sizes = self._count([_path(title, SEPARATOR.join(path)) for path in headings])
+        prefixes = [min(size, self._max_tokens // 2) for size in sizes]
+        rooms = [self._max_tokens - prefix - _SPECIAL_TOKENS for prefix in prefixes]
+        return {
+            path: min(self._chunk_tokens, room) for path, room in zip(headings, rooms, strict=True)
+        }
+
+    def _end(
+        self, text: str, start: int, end: int, room: int, outline: Outline, tokens: Sequence[int]
+    ) -> int:
+        """Where a chunk from `start` ends: where the outermost block begins that begins late
+        enough, the last of several. So a paragraph or a table that fits is kept whole."""
+        first, last = bisect_left(tokens, start), bisect_left(tokens, end)
+        if last - first <= room:
+            return end
+        rest = last - first - min(self._min_tokens, room // 2)  # no crumb is left over
+        soonest, most = tokens[first + room // _LEAST], tokens[first + min(room, rest)]
+        low, high = (bisect_right(outline.cuts, at, key=_place) for at in (soonest, most))
+        if low < high:
+            cut = min(outline.cuts[low:high], key=lambda cut: (cut[1], -cut[0]))[0]
+            table = outline.block(cut)
+            if table and table.is_table and _between(tokens, table.head, table.end) <= room:
+                before = _between(tokens, start, table.head)
+                return table.head if before >= self._min_tokens else cut
+            return cut
+        block = outline.block(soonest)
+        patterns = (_SENTENCE, _LINE) if not block else (_LINE, _CELL if block.is_table else _SPACE)
+        return _last_gap(text, start, soonest, most, (*patterns, _SPACE)) or max(most, start + 1)
+
+    def _within(self, text: str, parts: Sequence[_Piece]) -> Iterator[_Piece]:
+        """The parts; one cut within a word, which may then count more tokens, is halved."""
+        for part in parts:
+            shown = text[part.start : part.end]
+            whole = _between_words(text, part.start) and _between_words(text, part.end)
+            if whole or len(shown) < 2 or self._count([shown])[0] <= self._chunk_tokens:
+                yield part
+                continue
+            middle = (part.start + part.end) // 2
+            halves = replace(part, end=middle), replace(part, start=middle)
+            yield from self._within(text, halves)
+
+    def _shortened(self, path: str, most: int) -> str:
+        """A path in at most so many tokens; the nearest headings stay."""
         while path and self._count([path])[0] > most:
             path = "…" + path[len(path) // 4 + 2 :] if len(path) > 2 else ""
         return path
 
-    def _splitter(self, capacity: int) -> Any:
-        from semantic_text_splitter import MarkdownSplitter
-
-        if capacity not in self._splitters:
-            self._splitters[capacity] = MarkdownSplitter.from_huggingface_tokenizer(
-                self._tokenizer, capacity, trim=False
-            )
-        return self._splitters[capacity]
+    def _tokens(self, text: str) -> array[int]:
+        """The places where the text's tokens begin."""
+        places = array("q")
+        for start, end in pairwise(_line_ends(text)):
+            encoding = self._tokenizer.encode(text[start:end], add_special_tokens=False)
+            places.extend(start + first for first, _ in encoding.offsets)
+        return places
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in found]
 
 
-def _columns(texts: Sequence[str]) -> Iterator[list[str]]:
-    """For a chunk that goes on with a table: the names of the table's columns."""
-    header: str | None = None
-    for text in texts:
-        lines = text.strip().split("\n")
-        begins = len(lines) > 1 and is_table_ruler(lines[1])
-        if not lines[0].startswith("|"):
-            header = None
-        yield [header] if header and not begins else []
-        for line, following in pairwise([*lines, ""]):
-            if not line.startswith("|"):
-                header = None
-            elif is_table_ruler(following):
-                cells = (cell.strip() for cell in line.strip("|").split("|"))
-                header = ", ".join(cell for cell in cells if cell)
+def _path(title: str, heading: str) -> str:
+    """Title and headings, each once."""
+    if not heading or f"{heading}{SEPARATOR}".startswith(f"{title}{SEPARATOR}"):
+        path = heading or title
+    else:
+        path = f"{title}{SEPARATOR}{heading}"
+    return path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
+
+
+def _pieces(text: str, outline: Outline) -> list[_Piece]:
+    ends = [*(section.start for section in outline.sections[1:]), len(text)]
+    return [
+        _Piece(s.start, end, s.page, s.headings, s.apart)
+        for s, end in zip(outline.sections, ends, strict=True)
+    ]
 
 
 def _join(text: str, first: _Piece, second: _Piece) -> _Piece:
-    body = text[first.start : first.end].strip()
-    if "\n" not in body and body.startswith("#"):  # a heading alone names what follows
+    if _NAMES_WHAT_FOLLOWS.fullmatch(text, first.start, first.end):
         headings = second.headings
     else:
         same = 0
@@ -163,33 +235,33 @@ def _join(text: str, first: _Piece, second: _Piece) -> _Piece:
     return replace(first, end=second.end, headings=headings)
 
 
-def _sections(text: str, pages: Sequence[Page]) -> Iterator[_Piece]:
-    """Pieces that lie within one page and under one heading."""
-    marks = list(_headings(text))
-    page_starts = [page.start for page in pages]
-    cuts = sorted({0, *(at for at, _, _ in marks), *page_starts, len(text)})
-    path: list[tuple[int, str]] = []
-    by_place = {at: (level, title) for at, level, title in marks}
-    page: int | None = None
-    by_start = {p.start: p.number for p in pages}
-    for start, end in pairwise(cuts):
-        if start in by_place:
-            level, title = by_place[start]
-            path = [*(step for step in path if step[0] < level), (level, title)]
-        page = by_start.get(start, page)
-        yield _Piece(start, end, page, tuple(title for _, title in path))
+def _place(cut: tuple[int, int]) -> int:
+    return cut[0]
 
 
-def _headings(text: str) -> Iterator[tuple[int, int, str]]:
-    """(place, level, title) of every Markdown heading."""
-    from markdown_it import MarkdownIt
+def _between_words(text: str, place: int) -> bool:
+    return not (text[place - 1 : place].isalnum() and text[place : place + 1].isalnum())
 
-    line_starts = [0]
-    for line in text.split("\n"):
-        line_starts.append(line_starts[-1] + len(line) + 1)
-    tokens = MarkdownIt("commonmark").parse(text)
-    for token, inline in pairwise(tokens):
-        if token.type == "heading_open" and token.map and token.level == 0:
-            title = " ".join(inline.content.replace("**", "").strip("*_ ").split())
-            if title:
-                yield line_starts[token.map[0]], int(token.tag[1:]), title
+
+def _between(tokens: Sequence[int], start: int, end: int) -> int:
+    return bisect_left(tokens, end) - bisect_left(tokens, start)
+
+
+def _last_gap(
+    text: str, start: int, soonest: int, latest: int, patterns: Sequence[re.Pattern[str]]
+) -> int:
+    """The end of the last match of the first pattern that has one in reach; 0 without."""
+    for pattern in patterns:
+        ends = [m.end() for m in pattern.finditer(text, start, latest) if m.end() > soonest]
+        if ends:
+            return ends[-1]
+    return 0
+
+
+def _line_ends(text: str) -> list[int]:
+    """Ends of lines that cut a text into batches for the tokenizer."""
+    ends = [0]
+    while ends[-1] < len(text):
+        end = text.find("\n", ends[-1] + _BATCH_CHARS) + 1
+        ends.append(end or len(text))
+    return ends

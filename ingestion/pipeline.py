@@ -11,9 +11,10 @@ from pathlib import Path
 
 from app.core.exchange import IngestReport
 from app.core.ports import ChunkStore, DenseEncoder, SparseEncoder, VectorCache
+from ingestion.context import Contexts
 from ingestion.encode import Encoder
 from ingestion.prepare import Source
-from ingestion.run import Parsers, Progress, Run
+from ingestion.run import NearPolicy, Parsers, Progress, Run
 from ingestion.sources import find_files
 
 _MOST_REMOVED = 0.5  # share of a tenant's documents
@@ -26,6 +27,8 @@ class Ingestor:
         parsers: Makes the worker processes of a run, given their number; 0 for the default.
         document_id: Makes a document's id out of its tenant and name.
         cache: Remembers vectors.
+        contexts: Puts a model's words in front of each chunk, if any do.
+        near: What becomes of documents nearly the same as another.
     """
 
     def __init__(
@@ -37,11 +40,15 @@ class Ingestor:
         parsers: Callable[[int], AbstractAsyncContextManager[Parsers]],
         document_id: Callable[[str, str], str],
         cache: VectorCache | None = None,
+        contexts: Contexts | None = None,
+        near: NearPolicy = NearPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._store = store
         self._encoder = Encoder(dense, sparse, cache)
         self._parsers = parsers
         self._document_id = document_id
+        self._contexts = contexts
+        self._near = near
         self._turn = asyncio.Lock()
 
     async def run(
@@ -81,6 +88,8 @@ class Ingestor:
                 tags=tags,
                 new_id=partial(self._document_id, tenant),
                 progress=progress,
+                contexts=self._contexts,
+                near=self._near,
             )
             files, failures = await asyncio.to_thread(find_files, paths)
             run.report.failures += failures

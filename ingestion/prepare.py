@@ -15,7 +15,8 @@ from app.core.errors import FootnoteError, PermanentError
 from app.core.exchange import Failure
 from app.core.types import MEMBER, Chunk, ParsedDocument
 from ingestion.chunk import Chunker
-from ingestion.parse import parse, read
+from ingestion.parse import parse, read_file
+from ingestion.safety import poison
 
 _MOST_NESTED = 3  # an archive in an archive in a mail
 
@@ -70,7 +71,7 @@ class Prepared:
     flags: Sequence[str]
     chunks: Sequence[Chunk]
     texts: Sequence[str]
-    signature: str = ""
+    signature: bytes = b""
     members: Sequence[str] = ()
 
 
@@ -98,7 +99,7 @@ class Preparer:
     def documents(self, source: Source) -> Iterator[Prepared | Failure]:
         """The documents of a file as they get ready: its members first, itself last."""
         try:
-            data = read(source.path, max_bytes=self._recipe.max_file_bytes)
+            data = read_file(source.path, self._recipe.max_file_bytes)
         except (FootnoteError, OSError) as error:
             yield explain(source.name, error)
             return
@@ -110,8 +111,6 @@ class Preparer:
         try:
             if depth > _MOST_NESTED:
                 raise PermanentError("it is nested too deeply", hint="unpack the archive")
-            if not data:
-                raise PermanentError("the file is empty")
             parsed = parse(data, name, kind)
         except Exception as error:
             yield explain(name, error)
@@ -140,9 +139,9 @@ class Preparer:
             title=title,
             pages=len(parsed.pages),
             language=parsed.language,
-            flags=tuple(parsed.flags),
+            flags=[*parsed.flags, *poison.flags(parsed.text)],
             chunks=chunks,
-            texts=[self._chunker.embedding_text(title, chunk) for chunk in chunks],
+            texts=self._chunker.embedding_texts(title, chunks),
             members=members,
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -25,8 +26,10 @@ from app.core.ports import ChunkStore
 from app.core.types import MEMBER, Document, EncodedChunk, Scope, parent_of
 from ingestion.buffer import Buffer
 from ingestion.catalogue import Catalogue, Entry, Key
+from ingestion.context import Contexts
+from ingestion.describe import described
 from ingestion.encode import Encoder
-from ingestion.language import detect
+from ingestion.near import NearDuplicates
 from ingestion.prepare import Prepared, Source, Unexpected, explain
 from ingestion.sources import coverage, hashes
 
@@ -36,8 +39,10 @@ Progress = Callable[[int, int, str], None]
 _WAITING = 2048  # chunks that wait for the encoder, or for the writer
 _WINDOW = 512  # chunks that are encoded together
 _HASHED = 64  # files that are hashed in one go
-_CHUNKS_READ = 30  # of a document, to tell its language
 _PATIENCE = 3  # documents in a row that the store may refuse for now before the run gives up
+
+NEAR_DUPLICATE = "near-duplicate:"
+"""How the flag of a document that is nearly the same as another begins; its id follows."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +70,14 @@ _Ready = tuple[_Content, Prepared]
 _Finished = tuple[_Content, Prepared, list[EncodedChunk]]
 
 
+@dataclass(frozen=True, slots=True)
+class NearPolicy:
+    """What becomes of a document that is nearly the same as another: see the settings."""
+
+    do: str = "flag"
+    threshold: float = 0.9
+
+
 class Run:
     """Brings files into the store of one tenant.
 
@@ -83,7 +96,12 @@ class Run:
         tags: Mapping[str, str],
         new_id: Callable[[str], str],
         progress: Progress | None,
+        contexts: Contexts | None = None,
+        near: NearPolicy = NearPolicy(),
     ) -> None:
+        self._contexts = contexts
+        self._near_policy = near
+        self._near = NearDuplicates(near.threshold)
         self._store = store
         self._encoder = encoder
         self._parsers = parsers
@@ -104,7 +122,7 @@ class Run:
 
         Raises TransientError when the store is out of reach.
         """
-        self._catalogue = Catalogue(await self._store.documents(self._scope))
+        await self._load()
         self._total = len(sources)
         await self._settle(self._catalogue.stale)
         try:
@@ -114,6 +132,13 @@ class Run:
                 await self._read(sources)
         except* TransientError as lost:
             raise lost.exceptions[0] from None
+
+    async def _load(self) -> None:
+        documents = await self._store.documents(self._scope)
+        self._catalogue = Catalogue(documents)
+        if self._near_policy.do != "ignore":
+            for document in documents:
+                self._near.add(document.document_id, b64decode(document.signature))
 
     async def mirror(
         self, paths: Sequence[str | Path], present: Iterable[str], *, most: float
@@ -215,7 +240,13 @@ class Run:
         if outcome.content_hash != wanted.key.content_hash:
             self._drop(content, Failure(source.name, "it changed while it was read", "run again"))
             return
-        ready = await asyncio.to_thread(with_language, outcome)
+        ready = await asyncio.to_thread(described, outcome)
+        if self._contexts:
+            try:
+                ready = await self._contexts.add(ready)
+            except Exception as error:
+                self._drop(wanted, explain(outcome.source, error))
+                return
         await self._prepared.put((wanted, ready), len(ready.texts))
 
     # Encoding
@@ -270,11 +301,20 @@ class Run:
             if self._catalogue.owns(member):
                 await self._settle(self._catalogue.release(member))
         document = self._document(content, prepared)
+        copy = any(flag.startswith(NEAR_DUPLICATE) for flag in document.flags)
+        if copy and self._near_policy.do == "skip":
+            del self._coming[content.key]
+            self.report.skipped += len(content.sources)
+            for source in filter(self._catalogue.owns, content.sources):
+                await self._settle(self._catalogue.release(source))  # it is no longer what it was
+            return
         with self._catalogue.replacing(document.document_id) as updated:
             await self._store.replace(document, chunks)
         entry = Entry(document.document_id, content.key)
         del self._coming[content.key]
         touched = self._catalogue.put(entry, content.sources)
+        if self._near_policy.do != "ignore":
+            self._near.add(document.document_id, prepared.signature)
         if content.sources != document.sources:  # found at another place meanwhile
             self._relocated.add(entry)
         self.report.updated += updated
@@ -286,8 +326,10 @@ class Run:
 
     def _document(self, content: _Content, prepared: Prepared) -> Document:
         first = content.sources[0]
+        document_id = self._catalogue.id_for(content.key, content.sources, self._new_id)
+        alike = [key for key, _ in self._near.find(prepared.signature) if key != document_id]
         return Document(
-            document_id=self._catalogue.id_for(content.key, content.sources, self._new_id),
+            document_id=document_id,
             title=prepared.title,
             source=first,
             sources=list(content.sources),
@@ -298,7 +340,8 @@ class Run:
             pages=prepared.pages,
             tenant=self._scope.tenant,
             tags=self._tags,
-            flags=list(prepared.flags),
+            flags=[*prepared.flags, *(f"{NEAR_DUPLICATE}{key}" for key in alike[:1])],
+            signature=b64encode(prepared.signature).decode(),
             ingested_at=datetime.now(UTC).isoformat(),
         )
 
@@ -312,6 +355,7 @@ class Run:
             else:
                 self._relocated.discard(entry)
                 self._catalogue.forget(entry)
+                self._near.remove(entry.document_id)
                 await self._store.delete(entry.document_id, self._scope)
                 self.report.deleted += 1
 
@@ -334,14 +378,3 @@ class Run:
         self._done += 1
         if self._progress:
             self._progress(self._done, self._total, Path(source).name)
-
-
-def with_language(prepared: Prepared) -> Prepared:
-    """A document that says its language, if that can be told.
-
-    Not told by the worker processes: each would hold a classifier of 90 MB.
-    """
-    if prepared.language:
-        return prepared
-    text = "".join(chunk.text for chunk in prepared.chunks[:_CHUNKS_READ])
-    return replace(prepared, language=detect(text))

@@ -49,6 +49,8 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
         "end": chunk.end,
         "page": chunk.page,
         "heading": chunk.heading,
+        "context": chunk.context,
+        "signature": "" if chunk.ordinal else document.signature,
         "live": int(live),  # a number: the embedded engine matches no booleans
     }
 
@@ -74,6 +76,7 @@ def to_chunk(payload: Mapping[str, Any]) -> Chunk:
         end=payload["end"],
         page=payload["page"],
         heading=payload["heading"],
+        context=payload.get("context", ""),
     )
 
 

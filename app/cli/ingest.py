@@ -86,9 +86,18 @@ def ingest(
 
 def summary(report: IngestReport) -> str:
     """The report in one line."""
+    extra = "".join(
+        f", {number} {what}"
+        for number, what in (
+            (report.shared, "with the content of another"),
+            (report.skipped, "skipped as near-duplicates"),
+            (report.flagged, "flagged"),
+        )
+        if number
+    )
     return (
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
-        f"{report.deleted} deleted, {len(report.failures)} failed: "
+        f"{report.deleted} deleted, {len(report.failures)} failed{extra}: "
         f"{count(report.chunks, 'chunk')} in {report.seconds:.1f} s"
     )
 

@@ -212,6 +212,7 @@ def _chat(request: Ask) -> dict[str, Any]:
         "trace": request.trace,
     }
     return {
+        "model": "footnote",
         "messages": [{"role": "user", "content": request.question}],
         "stream": True,
         "footnote": {key: value for key, value in extras.items() if value is not None},

@@ -81,7 +81,7 @@ class IngestReport:
 
     `chunks` were stored and `embedded` of them went through the model; the vectors of the
     others were known. `shared` of the unchanged files have the content of another file,
-    which is stored once.
+    which is stored once. `skipped` were nearly the same as a document in the index.
     """
 
     added: int = 0
@@ -89,6 +89,7 @@ class IngestReport:
     unchanged: int = 0
     deleted: int = 0
     shared: int = 0
+    skipped: int = 0
     flagged: int = 0
     chunks: int = 0
     embedded: int = 0

@@ -141,6 +141,15 @@ class IngestionSettings(Section):
     workers: Positive = Field(2, description="processes that read files")
     parse_timeout_s: Seconds = Field(120.0, description="longest time for one file, seconds")
     parse_memory_mb: Positive = Field(2048, description="memory for one file, megabytes")
+    near_duplicates: Literal["flag", "skip", "ignore"] = Field(
+        "flag",
+        description="what is nearly the same as another document: `flag`, `skip`, `ignore`",
+    )
+    near_threshold: Unit = Field(0.9, description="Jaccard similarity that is nearly the same")
+    context: Literal["none", "llm"] = Field(
+        "none",
+        description="`llm`: the chat model says where a chunk stands, searched with it",
+    )
     vector_cache_mb: int = Field(
         4096, ge=0, description="vectors of earlier runs that are kept, megabytes; 0: none"
     )

@@ -105,6 +105,8 @@ class Chunk:
     end: int
     page: int | None = None
     heading: str = ""
+    context: str = ""
+    """What a model says on where it stands; searched with it, never shown or quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Document(Model):
     tags: dict[str, str] = Field(default_factory=dict)
     flags: list[str] = Field(default_factory=list)
     ingested_at: str
+    signature: str = Field("", exclude=True)
+    """MinHash of the text in base64, by which near-duplicates are told; not shown."""
 
 
 class Scores(Model):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eval.bench import checkpoint, encode, graph, hybrid, machine, plot, report
+from eval.bench import checkpoint, encode, graph, hybrid, ingest, machine, plot, report
 from eval.bench.child import BenchError, Unavailable, say
 from eval.bench.result import Outcome
 from eval.bench.sizes import FULL, QUICK, Sizes
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Sizes], Outcome]] = {
     "graph": graph.run,
     "checkpoint": checkpoint.run,
     "encode": encode.run,
+    "ingest": ingest.run,
 }
 
 

@@ -16,6 +16,8 @@ class Sizes:
         conversation: Turns of the conversation whose checkpoint is weighed.
         passages: Texts that are encoded.
         rounds: How often they are encoded; the fastest round counts.
+        files: That are ingested, as often.
+        many_files: That are ingested once, to see what grows.
     """
 
     chunks: int = 100_000
@@ -24,7 +26,18 @@ class Sizes:
     conversation: int = 50
     passages: int = 256
     rounds: int = 3
+    files: int = 1_000
+    many_files: int = 20_000
 
 
 FULL = Sizes()
-QUICK = Sizes(chunks=5_000, queries=50, turns=60, conversation=10, passages=64, rounds=1)
+QUICK = Sizes(
+    chunks=5_000,
+    queries=50,
+    turns=60,
+    conversation=10,
+    passages=64,
+    rounds=1,
+    files=100,
+    many_files=300,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ async def test_a_body_over_the_limit_is_refused_and_leaves_nothing(
         big = b"x" * 1_200_000
         await refused(await http.post(DOCUMENTS, files={"file": ("a", big)}), 413)
 
-        async def pieces():  # type: ignore[no-untyped-def]
+        async def pieces() -> AsyncIterator[bytes]:
             body, _ = multipart("a.md", big)
             for first in range(0, len(body), 65_536):
                 yield body[first : first + 65_536]

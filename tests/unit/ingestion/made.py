@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
@@ -42,9 +43,10 @@ def pdf(pages: Sequence[Sequence[str]], *, title: str = "", encrypted: bool = Fa
     return _with_index(objects, trailer)
 
 
-def docx(*paragraphs: str) -> bytes:
-    """A Word file of plain paragraphs."""
+def docx(*paragraphs: str, body: str = "", parts: Mapping[str, str] | None = None) -> bytes:
+    """A Word file of plain paragraphs, then of WordprocessingML, with further parts."""
     shown = "".join(f"<w:p><w:r><w:t>{escape(text)}</w:t></w:r></w:p>" for text in paragraphs)
+    shown += body
     return _zip(
         {
             "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/'
@@ -56,10 +58,35 @@ def docx(*paragraphs: str) -> bytes:
             'relationships"><Relationship Id="r1" Target="word/document.xml" Type="http://schemas.'
             'openxmlformats.org/officeDocument/2006/relationships/officeDocument"/>'
             "</Relationships>",
-            "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{shown}</w:body>'
-            "</w:document>",
+            "word/document.xml": f'<w:document xmlns:w="{WORD}" xmlns:m="{MATH}">'
+            f"<w:body>{shown}</w:body></w:document>",
+            **(parts or {}),
         }
     )
+
+
+def with_chart(deck: Path, slide: int) -> bytes:
+    """A presentation with a chart on a slide: what Graz and Brno made in two years."""
+    with zipfile.ZipFile(deck) as parts:
+        contents = {name: parts.read(name) for name in parts.namelist()}
+    rels = f"ppt/slides/_rels/slide{slide}.xml.rels"
+    link = b'<Relationship Id="rId99" Type="x" Target="../charts/chart1.xml"/></Relationships>'
+    contents[rels] = contents[rels].replace(b"</Relationships>", link)
+    series = "".join(
+        f"<c:ser><c:tx><c:v>{name}</c:v></c:tx><c:cat>{_points('2024', '2025')}</c:cat>"
+        f"<c:val>{_points(*values)}</c:val></c:ser>"
+        for name, values in {"Graz": ("1", "2"), "Brno": ("3", "4")}.items()
+    )
+    spaces = "http://schemas.openxmlformats.org/drawingml/2006"
+    contents["ppt/charts/chart1.xml"] = (
+        f'<c:chartSpace xmlns:c="{spaces}/chart" xmlns:a="{spaces}/main"><c:chart><c:title>'
+        f"<a:t>Pumps made</a:t></c:title>{series}</c:chart></c:chartSpace>"
+    ).encode()
+    return _zip(contents)
+
+
+def _points(*values: str) -> str:
+    return "".join(f'<c:pt idx="{n}"><c:v>{value}</c:v></c:pt>' for n, value in enumerate(values))
 
 
 def emptied_first_slide(deck: Path) -> bytes:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.adapters import bundled
 from app.core.types import Chunk, Page, ParsedDocument
 from ingestion.chunk import SEPARATOR, Chunker
+from ingestion.formats import kinds
 
 SMALL = 48
 """Tokens of a chunk in the random documents, so that few words make many chunks."""
@@ -98,7 +99,7 @@ def test_nothing_that_is_embedded_is_longer_than_the_model_reads(
 ) -> None:
     for cutter, most in ((small, SMALL), (chunker, 220)):
         chunks = cutter.cut(made.document)
-        read = [cutter.embedding_text(made.document.title, chunk) for chunk in chunks]
+        read = cutter.embedding_texts(made.document.title, chunks)
 
         assert all(length <= bundled.MAX_TOKENS for length in _lengths(tokenizer, read))
         assert all(
@@ -232,6 +233,124 @@ def test_a_table_with_long_column_names_is_not_pushed_out_by_them(
     read = [chunker.embedding_text("Leave by country", chunk) for chunk in chunks]
     assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
     assert all(chunk.text.strip() in passage for chunk, passage in zip(chunks, read, strict=True))
+
+
+KINDS = [
+    "text/plain", "text/markdown", "text/csv", kinds.SOURCE_CODE, kinds.MAIL, kinds.PDF,
+    kinds.SLIDES[0], kinds.SHEETS[0],
+]  # fmt: skip
+PIECES = st.sampled_from(
+    ["\n", "\r", "| a | b |\n", "| --- | --- |\n", "```py\n", "def f():\n    pass\n", "# H\n",
+     "- x ", "On Monday Ann Lee wrote:\n", "From: a\nSent: b\n", "> ", "\t", "\x85", "\u2028",
+     "word " * 30]
+)  # fmt: skip
+
+
+@given(
+    text=st.lists(st.text(max_size=20) | PIECES, max_size=40).map("".join),
+    kind=st.sampled_from(KINDS),
+    data=st.data(),
+)
+def test_any_text_of_any_kind_with_any_pages_is_tiled(
+    small: Chunker, text: str, kind: str, data: st.DataObject
+) -> None:
+    cuts = data.draw(st.sets(st.integers(1, len(text) - 1), max_size=4)) if len(text) > 1 else set()
+    spans = list(pairwise([0, *sorted(cuts), len(text)])) if text else []
+    pages = [Page(n, *span) for n, span in enumerate(spans, start=1)]
+    chunks = small.cut(ParsedDocument("s", "t", text, pages, kind))
+    assert "".join(chunk.text for chunk in chunks) == text
+    assert all(c.text == text[c.start : c.end] and c.text for c in chunks)
+
+
+ROW = st.lists(sentence(3), min_size=2, max_size=2).map(lambda cells: f"| {' | '.join(cells)} |")
+
+
+@given(rows=st.lists(ROW, min_size=2, max_size=60), intro=st.sampled_from(["", "Rates.\n\n"]))
+def test_a_row_is_cut_only_if_it_is_too_long_alone(
+    small: Chunker, tokenizer: Any, rows: list[str], intro: str
+) -> None:
+    text = f"{intro}| Country | Days |\n| --- | --- |\n" + "".join(f"{row}\n" for row in rows)
+    chunks = small.cut(ParsedDocument("s.csv", "t", text, (), "text/csv"))
+    longest = 0
+    for chunk in chunks[1:]:
+        before = text[: chunk.start].rsplit("\n", 1)[-1]
+        row = before + text[chunk.start :].split("\n", 1)[0]
+        longest = max(longest, *_lengths(tokenizer, [row])) if before else longest
+        if before:
+            assert _lengths(tokenizer, [row])[0] > SMALL // 2
+        else:
+            assert chunk.heading == "Country, Days"
+
+
+def test_a_table_that_fits_is_kept_whole(chunker: Chunker) -> None:
+    before = "Full-time employees get 28 days of leave a year. " * 14
+    table = "| Country | Days |\n| --- | --- |\n" + "| Germany | 28 days a year |\n" * 9
+    chunks = chunker.cut(ParsedDocument("s.md", "t", f"{before}\n\n{table}"))
+    assert [chunk.text.count("Germany") for chunk in chunks] == [0, 9]
+
+
+def test_every_part_of_a_big_table_is_read_with_the_names_of_its_columns(
+    chunker: Chunker, tokenizer: Any
+) -> None:
+    rows = "".join(f"| Pump {n} | {n * 7} EUR | Graz |\n" for n in range(300))
+    text = f"## Prices\n\n| Article | Price | Town |\n| --- | --- | --- |\n{rows}"
+    chunks = chunker.cut(ParsedDocument("s.xlsx", "Catalogue", text, (), kinds.SHEETS[0]))
+    read = chunker.embedding_texts("Catalogue", chunks)
+    head = "Catalogue > Prices > Article, Price, Town\n| Pump"
+    assert len(read) > 5 and all(passage.startswith(head) for passage in read[1:])
+    assert all(chunk.text.endswith(" |\n") for chunk in chunks)
+    assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
+
+
+def test_a_sheet_is_a_chunk_of_its_own_however_small(chunker: Chunker) -> None:
+    text = "## A\n\n| x |\n| --- |\n| 1 |\n\n## B\n\n| y |\n| --- |\n| 2 |\n"
+    sheets = chunker.cut(ParsedDocument("s.xlsx", "t", text, (), kinds.SHEETS[0]))
+    assert [chunk.heading for chunk in sheets] == ["A", "B"]
+    (joined,) = chunker.cut(ParsedDocument("s.md", "t", text))
+    assert joined.heading == ""
+
+
+def test_a_slide_is_a_chunk_and_without_a_title_it_has_not_that_of_the_one_before(
+    chunker: Chunker,
+) -> None:
+    slides = ["## Leave\n\n28 days.\n\n", "A picture.\n\n", "## Travel\n\nBook early.\n\n"]
+    starts = [sum(map(len, slides[:n])) for n in range(4)]
+    pages = [Page(n, *span) for n, span in enumerate(pairwise(starts), start=1)]
+    chunks = chunker.cut(ParsedDocument("s.pptx", "t", "".join(slides), pages, kinds.SLIDES[0]))
+    assert [(chunk.page, chunk.heading) for chunk in chunks] == [
+        (1, "Leave"), (2, ""), (3, "Travel"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("quoted", "heading"),
+    [
+        ("On Mon, 3 Mar 2025 at 10:00, Bob Ray <bob@example.com> wrote:\n> Is it 28?\n",
+         "On Mon, 3 Mar 2025 at 10:00, Bob Ray <bob@example.com> wrote"),
+        ("On Mon, 3 Mar 2025 at 10:00, Bob Ray\n<bob@example.com> wrote:\n\n> Is it 28?\n",
+         "On Mon, 3 Mar 2025 at 10:00, Bob Ray <bob@example.com> wrote"),
+        ("> Am 3.3.2025 um 10:00 schrieb Bob Ray:\n>> Is it 28?\n",
+         "Am 3.3.2025 um 10:00 schrieb Bob Ray"),
+        ("-----Original Message-----\nFrom: Bob Ray\nSent: 3 March 2025\nTo: Ann\n\nIs it 28?\n",
+         "From: Bob Ray, Sent: 3 March 2025"),
+        ("**Von:** Bob Ray\n**Gesendet:** 3. März 2025\n\nIs it 28?\n",
+         "Von: Bob Ray, Gesendet: 3. März 2025"),
+    ],
+)  # fmt: skip
+def test_an_earlier_message_of_a_thread_is_a_chunk_of_its_own(
+    chunker: Chunker, quoted: str, heading: str
+) -> None:
+    text = f"# Leave\n\n- From: Ann\n- Date: today\n\nYes, it is.\n\n{quoted}"
+    mail = chunker.cut(ParsedDocument("s.eml", "Leave", text, (), kinds.MAIL))
+    assert [chunk.heading for chunk in mail] == ["Leave", f"Leave > {heading}"]
+    assert mail[1].text == quoted
+
+
+def test_the_title_is_read_once_where_the_first_heading_repeats_it(chunker: Chunker) -> None:
+    text = "# Leave\n\n## Annual\n\n" + "Full-time employees get 28 days of leave a year. " * 4
+    chunks = chunker.cut(ParsedDocument("s.md", "Leave", text))
+    (read,) = chunker.embedding_texts("Leave", chunks)
+    assert read.startswith("Leave > Annual\n#")
 
 
 def test_no_text_makes_no_chunks(chunker: Chunker) -> None:

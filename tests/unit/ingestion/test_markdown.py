@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.markdown import tidy, unescaped, without_pictures
+from ingestion.formats.markdown import tidy, unescaped, without_pictures
 
 LINE = st.text(st.sampled_from("ab 1|#-*`~\\.[]()!<>&:\n"), max_size=60)
 

@@ -6,116 +6,21 @@ import asyncio
 import os
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.adapters import payload
-from app.adapters.bm25 import Bm25Encoder
-from app.adapters.qdrant_edge import EdgeStore
-from app.core.exchange import Failure, IngestReport
-from app.core.types import Document, EncodedChunk, Scope, Vectors
-from ingestion.pipeline import Ingestor
-from tests.support.documents import DIMENSIONS, asking, dense
+from app.core.exchange import Failure
+from app.core.types import Chunk, Document, Scope
+from ingestion.context import Contexts
+from ingestion.run import NearPolicy
 from tests.unit.ingestion import made
-from tests.unit.ingestion.parsers import in_process
-
-HERE = Scope("default")
-
-
-@dataclass
-class CountingEncoder:
-    """A stand-in for a model that notes what it is asked to encode."""
-
-    tokenizer: Any
-    name: str = "counting"
-    dimensions: int = DIMENSIONS
-    max_tokens: int = 256
-    seen: list[str] = field(default_factory=list)
-    before: Callable[[str], None] = lambda text: None
-    """Called with the first text of every call."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
-
-    async def encode(self, texts: Sequence[str]) -> Vectors:
-        self.before(texts[0] if texts else "")
-        self.seen += texts
-        return np.stack([dense(text) for text in texts])
-
-    async def close(self) -> None: ...
-
-
-@dataclass
-class Bench:
-    """An index, the pipeline into it, and a folder of documents."""
-
-    store: EdgeStore
-    encoder: CountingEncoder
-    ingestor: Ingestor
-    docs: Path
-
-    def write(self, name: str, text: str) -> Path:
-        file = self.docs / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        return file
-
-    async def run(
-        self, *paths: str | Path, tenant: str = "default", **options: Any
-    ) -> IngestReport:
-        options = {"tags": {}, **options}
-        return await self.ingestor.run(paths or [self.docs], tenant=tenant, **options)
-
-    async def titles(self, tenant: str = "default") -> list[str]:
-        return [document.title for document in await self.store.documents(Scope(tenant))]
-
-    async def found(self, question: str, scope: Scope = HERE) -> list[str]:
-        return [passage.text for passage in await self.store.search(asking(question), scope)]
-
-    async def contents(self, tenant: str = "default") -> list[object]:
-        """All that the index says of the documents, but for when."""
-        scope = Scope(tenant)
-        documents = await self.store.documents(scope)
-        return [
-            (d.model_dump(exclude={"ingested_at"}), await self.store.chunks(d.document_id, scope))
-            for d in documents
-        ]
-
-
-def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
-    """(added, updated, unchanged, deleted, failed)."""
-    done = (report.added, report.updated, report.unchanged, report.deleted)
-    return (*done, len(report.failures))
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, tokenizer: Any) -> AsyncIterator[Bench]:
-    (tmp_path / "docs").mkdir()
-    made_bench = await open_bench(tmp_path, tokenizer)
-    yield made_bench
-    await made_bench.store.close()
-
-
-async def open_bench(folder: Path, tokenizer: Any, name: str = "index") -> Bench:
-    store = await EdgeStore.open(folder / name, dimensions=DIMENSIONS, fingerprint={"of": "tests"})
-    encoder = CountingEncoder(tokenizer)
-    ingestor = Ingestor(
-        store=store,
-        dense=encoder,
-        sparse=Bm25Encoder(),
-        parsers=lambda _: in_process(tokenizer),
-        document_id=payload.document_id,
-    )
-    return Bench(store, encoder, ingestor, folder / "docs")
-
+from tests.unit.ingestion.bench import HERE, Bench, counts, open_bench, stopped
 
 # What changes
 
@@ -408,6 +313,65 @@ async def text_of(bench: Bench, document: Document) -> str:
     return "".join(chunk.text for chunk in chunks)
 
 
+# Near-duplicates and contexts
+
+
+LONG = " ".join(f"Rule {n} says that tea of kind {n * n} is free on floor {n}." for n in range(40))
+
+
+async def test_a_document_nearly_the_same_as_another_says_so(bench: Bench) -> None:
+    bench.write("a.md", f"# Tea\n\n{LONG}\n")
+    await bench.run()
+    bench.write("b.md", f"# Tea\n\n{LONG}\n\nValid from May.\n")
+
+    report = await bench.run()
+
+    first, second = sorted(await bench.store.documents(HERE), key=lambda d: d.source)
+    assert (counts(report), report.flagged) == ((1, 0, 1, 0, 0), 1)
+    assert (first.flags, second.flags) == ([], [f"near-duplicate:{first.document_id}"])
+
+
+async def test_near_duplicates_are_left_out_where_that_is_wanted(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    bench = await open_bench(tmp_path, tokenizer, near=NearPolicy("skip"))
+    bench.write("a.md", f"# Tea\n\n{LONG}\n")
+    file = bench.write("b.md", "# Coffee\n\nCoffee has its price.\n")
+    await bench.run()
+    file.write_text(f"# Tea\n\n{LONG}\n\nValid from May.\n")
+
+    report = await bench.run()
+
+    assert (report.skipped, report.failures) == (1, [])
+    assert await bench.titles() == ["Tea"], "the old text of a file that has changed is gone too"
+    await bench.store.close()
+
+
+class Writer:
+    """Contexts as a model might write them."""
+
+    async def write(self, title: str, chunks: Sequence[Chunk]) -> list[str]:
+        return [f"From {title} of the Ostrevane group. " * 30 for _ in chunks]
+
+
+async def test_a_chunk_is_found_by_its_context_and_quoted_without_it(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    contexts = Contexts(Writer(), lambda texts: [len(t.split()) for t in texts], 60)
+    bench = await open_bench(tmp_path, tokenizer, contexts=contexts)
+    bench.write("a.md", "# Leave\n\nIt has 28 days.\n")
+    await bench.run()
+
+    assert await bench.found("Ostrevane") == ["# Leave\n\nIt has 28 days.\n"]
+    (text,) = bench.encoder.seen
+    assert text.endswith("It has 28 days.")
+    assert len(text.split()) <= 60
+    (document,) = await bench.store.documents(HERE)
+    (chunk,) = await bench.store.chunks(document.document_id, HERE)
+    assert chunk.context.startswith("From Leave")
+    await bench.store.close()
+
+
 # Failures
 
 
@@ -418,7 +382,7 @@ async def test_bad_files_do_not_stop_the_others(bench: Bench) -> None:
     (bench.docs / "d-locked.pdf").write_bytes(made.pdf([["x"]], encrypted=True))
     (bench.docs / "e-gone.md").symlink_to("nowhere")
     os.mkfifo(bench.docs / "f-pipe")
-    bench.write("g-unknown.xyz", "words")
+    (bench.docs / "g-unknown.xyz").write_bytes(bytes(99))
     bench.write("h-big.txt", "x" * 100_001)
     bench.write("z-good.md", "# Last\n\nRule.\n")
 
@@ -500,25 +464,6 @@ async def test_a_run_that_was_stopped_ends_the_same_when_run_again(
     assert (await bench.store.info()).chunks == (await other.store.info()).chunks
     assert sorted(await bench.found("Rule", HERE)) == sorted(await other.found("Rule", HERE))
     await other.store.close()
-
-
-async def stopped(bench: Bench, *, after: int, **options: Any) -> IngestReport:
-    """A run that is cancelled while it writes a document, after so many others."""
-    count, replace = 0, bench.store.replace
-
-    async def replace_or_stop(document: Document, chunks: Sequence[EncodedChunk]) -> None:
-        nonlocal count
-        if count == after:
-            running.cancel()
-        count += 1
-        await replace(document, chunks)
-
-    running = asyncio.create_task(bench.run(**options))
-    bench.store.replace = replace_or_stop  # type: ignore[method-assign]
-    try:
-        return await running
-    finally:
-        bench.store.replace = replace  # type: ignore[method-assign]
 
 
 async def test_two_runs_at_once_do_not_get_in_each_other_s_way(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.structure import to_markdown
+from ingestion.formats.structure import to_markdown
 
 Node = Mapping[str, Any]
 

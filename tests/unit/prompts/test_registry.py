@@ -29,6 +29,7 @@ TWO_TURNS = [
 ]
 PASSAGE = {"number": 1, "title": "Handbook", "heading": "Leave", "text": "Leave is 25 days."}
 SHIPPED: dict[str, dict[str, object]] = {
+    "contextualize": {"title": "Handbook", "excerpt": "Leave. 28 days.", "chunk": "28 days."},
     "condense": {"history": TWO_TURNS, "question": "And in Spain?"},
     "rewrite": {"question": "How much leave?", "tried": ["How much leave?"]},
     "hyde": {"question": "How much leave?"},

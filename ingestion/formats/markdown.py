@@ -15,6 +15,11 @@ _BARE_TABLE = re.compile(
 )
 _PICTURE = re.compile(r"!\[([^\[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
 _EMBEDDED = re.compile(r"!\[([^\[\]\n]*)\]\(data:[^)\n]*\)")
+_PADDED = re.compile(r"^\|.*\|[ ]*$", re.MULTILINE)
+_PADDING = re.compile(r"(?<! )[ ]+( \|)")
+_DASHES = re.compile(r"-{4,}(?=[ :]*\|)")
+_TABLE = re.compile(r"^\|.*\|\n\|(?:[ ]*:?-+:?[ ]*\|)+\n(?:\|.*(?:\n|\Z))*", re.MULTILINE)
+_CELLS = re.compile(r"(?<!\\)\|")
 
 
 def tidy(text: str) -> tuple[str, str]:
@@ -36,6 +41,34 @@ def unescaped(text: str) -> str:
 def without_pictures(text: str) -> str:
     """The text with the words for each picture in its place."""
     return _PICTURE.sub(r"\1", text)
+
+
+def compact_tables(text: str) -> str:
+    """The text with the rows of its tables not padded to one width."""
+    return _PADDED.sub(lambda row: _PADDING.sub(r"\1", _DASHES.sub("---", row[0])), text)
+
+
+def captioned(text: str) -> str:
+    """The text of sheets whose tables may begin with a caption: rows with one filled cell.
+
+    A caption becomes a paragraph above the table, so that the row of column names is its
+    header. Empty rows next to it go.
+    """
+    return _TABLE.sub(_with_caption, text)
+
+
+def _with_caption(table: re.Match[str]) -> str:
+    first, ruler, *rest = table[0].splitlines()
+    rows, said = [first, *rest], []
+    while len(rows) > 1 and len(found := [c.strip() for c in _CELLS.split(rows[0])[1:-1]]) > 1:
+        filled = [cell for cell in found if cell]
+        if len(filled) > 1 or not any(_CELLS.sub("", row).strip() for row in rows[1:]):
+            break
+        said += filled
+        rows = rows[1:]
+    if not said:
+        return table[0]
+    return "\n\n".join([*said, "\n".join([rows[0], ruler, *rows[1:]])]) + "\n"
 
 
 def _without_front_matter(text: str) -> tuple[str, str]:

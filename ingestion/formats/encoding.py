@@ -15,6 +15,9 @@ _MARKS = {  # the longer first: UTF-32's mark begins with UTF-16's
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x7f]")
+# UTF-8 that was read as Latin-1 and encoded again: no text means these control characters.
+_TWICE = re.compile(r"[\xc2-\xf4][\x80-\xbf]{0,2}[\x80-\x9f]")
+_DOUBLED = re.compile(r"(?:[\xc2-\xf4][\x80-\xbf]{1,3})+")
 _MOST_CONTROLS = 0.05  # of the bytes; in binary data and unmarked UTF-16 there are more
 
 
@@ -33,8 +36,16 @@ def decode(data: bytes, *, declared: str = "") -> str:
         except (UnicodeError, LookupError):
             continue
         if not is_binary(text.encode()):
-            return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+            text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+            return _DOUBLED.sub(_once, text) if _TWICE.search(text) else text
     raise PermanentError("it is no text in a known encoding", hint="save it as UTF-8")
+
+
+def _once(letters: re.Match[str]) -> str:
+    try:
+        return letters[0].encode("latin-1").decode()
+    except UnicodeError:
+        return letters[0]
 
 
 def is_binary(data: bytes) -> bool:

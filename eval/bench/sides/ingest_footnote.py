@@ -1,0 +1,63 @@
+"""The whole way of a file share into the embedded index, as `footnote ingest` goes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from app.core.settings import load_settings
+from app.core.types import Scope
+from app.service import Footnote
+from app.wiring import open_footnote
+from eval.bench.material import share
+from eval.bench.memory import peak_memory
+
+_TENANT = "default"
+
+
+def measure(*, files: int, texts: str = "") -> dict[str, Any]:
+    """Seconds and chunks of a first run and of a second one, and memory of all processes.
+
+    Args:
+        files: How many.
+        texts: A file to leave in it what the encoder read, for others to encode.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        share.write(Path(folder, "share"), files)
+        return asyncio.run(_measure(Path(folder), texts))
+
+
+async def _measure(folder: Path, texts: str) -> dict[str, Any]:
+    settings = load_settings(data_dir=folder / "data")
+    with peak_memory() as peak:
+        async with open_footnote(settings) as footnote:
+            await footnote.base.dense.encode(["to warm up"])
+            first = await footnote.ingest([folder / "share"], tenant=_TENANT, tags={})
+    started = time.perf_counter()
+    async with open_footnote(settings) as footnote:
+        second = await footnote.ingest([folder / "share"], tenant=_TENANT, tags={})
+        again_s = time.perf_counter() - started
+        encoded = json.dumps(await _embedded(footnote)) if texts else ""
+    if texts:
+        await asyncio.to_thread(Path(texts).write_text, encoded, encoding="utf-8")
+    return {
+        "seconds": first.seconds,
+        "chunks": first.chunks,
+        "failed": len(first.failures) + len(second.failures),
+        "again_s": again_s,
+        "again_embedded": second.embedded,
+        "all_mb": peak.mb,
+    }
+
+
+async def _embedded(footnote: Footnote) -> list[str]:
+    """What the encoder read of each chunk."""
+    found: list[str] = []
+    for document in await footnote.store.documents(Scope(_TENANT)):
+        chunks = await footnote.store.chunks(document.document_id, Scope(_TENANT))
+        found += [f"{document.title} > {chunk.heading}\n{chunk.text.strip()}" for chunk in chunks]
+    return found

@@ -1,0 +1,1 @@
+"""What each format needs besides the document parser: kinds, containers, repairs."""

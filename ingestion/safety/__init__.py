@@ -1,0 +1,1 @@
+"""Text that speaks to a model, and text that no reader sees."""

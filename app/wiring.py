@@ -94,6 +94,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
             parsers=partial(_parsers, settings, dense),
             document_id=payload.document_id,
             cache=vectors,
+            turn=settings.embedding.batch_size,
             contexts=_contexts(settings, dense, model),
             near=NearPolicy(settings.ingestion.near_duplicates, settings.ingestion.near_threshold),
         )

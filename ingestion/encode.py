@@ -11,22 +11,25 @@ from app.core.ports import DenseEncoder, SparseEncoder, VectorCache
 from app.core.types import EncodedChunk, SparseVector, Vector, Vectors
 from ingestion.prepare import Prepared
 
-_TURN = 32  # texts; between two turns a question may have its own
-
-
 class Encoder:
     """Encodes documents, several at a time.
 
     Args:
         cache: Where vectors of texts that were encoded before are looked up.
+        turn: Texts that the model takes at once; between two turns a question has its own.
     """
 
     def __init__(
-        self, dense: DenseEncoder, sparse: SparseEncoder, cache: VectorCache | None = None
+        self,
+        dense: DenseEncoder,
+        sparse: SparseEncoder,
+        cache: VectorCache | None = None,
+        turn: int = 16,
     ) -> None:
         self._dense = dense
         self._sparse = sparse
         self._cache = cache
+        self._turn = turn
 
     async def encode(self, documents: Sequence[Prepared]) -> tuple[list[list[EncodedChunk]], int]:
         """The chunks of each document, and how many texts went through the model."""
@@ -66,7 +69,7 @@ class Encoder:
         """Vectors of new texts, in order; like lengths go together, as that pads the least."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         found = np.empty((len(texts), self._dense.dimensions), dtype=np.float32)
-        for first in range(0, len(order), _TURN):
-            turn = order[first : first + _TURN]
+        for first in range(0, len(order), self._turn):
+            turn = order[first : first + self._turn]
             found[turn] = await self._dense.encode([texts[i] for i in turn])
         return found

@@ -27,6 +27,7 @@ class Ingestor:
         parsers: Makes the worker processes of a run, given their number; 0 for the default.
         document_id: Makes a document's id out of its tenant and name.
         cache: Remembers vectors.
+        turn: Texts that the model takes at once.
         contexts: Puts a model's words in front of each chunk, if any do.
         near: What becomes of documents nearly the same as another.
     """
@@ -40,11 +41,12 @@ class Ingestor:
         parsers: Callable[[int], AbstractAsyncContextManager[Parsers]],
         document_id: Callable[[str, str], str],
         cache: VectorCache | None = None,
+        turn: int = 16,
         contexts: Contexts | None = None,
         near: NearPolicy = NearPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._store = store
-        self._encoder = Encoder(dense, sparse, cache)
+        self._encoder = Encoder(dense, sparse, cache, turn)
         self._parsers = parsers
         self._document_id = document_id
         self._contexts = contexts

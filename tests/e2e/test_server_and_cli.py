@@ -86,7 +86,26 @@ def serving(folder: Path) -> Iterator[Server]:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    # These tests ask more often than a client should.
+    return {**os.environ, "PYTHONPATH": str(ROOT), "FOOTNOTE_API__RATE_LIMIT": "none"}
+
+
+@pytest.fixture
+def footnote(tmp_path: Path) -> Run:
+    """Run a command in the server's folder."""
+
+    def run(*arguments: str, **more: str) -> Outcome:
+        done = subprocess.run(
+            [*MAIN, *arguments],
+            cwd=tmp_path,
+            env={**environment(), **more},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=200,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
 
 
 def until(holds: Callable[[], bool], seconds: float = 100) -> None:

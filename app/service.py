@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
+    from app.jobs.desk import JobDesk
     from ingestion.pipeline import Ingestor
 
 _MOST_STEPS = 60  # far above the longest path; a loop that does not end is a bug
@@ -53,6 +54,7 @@ class Footnote:
     memory: Memory
     limiter: RateLimiter
     ingestor: Ingestor
+    jobs: JobDesk
     tracer: Callable[[], Sequence[Any]] = list
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """One question of a conversation at a time: two would overwrite each other's turn."""
@@ -151,7 +153,11 @@ class Footnote:
 
     async def readiness(self) -> dict[str, str]:
         """Part by part: `ok`, a reason why not, or `degraded…` for what can be done without."""
-        checks = {"index": self.store.info, "conversations": self.memory.check}
+        checks = {
+            "index": self.store.info,
+            "conversations": self.memory.check,
+            "jobs": self.jobs.check,
+        }
         if self.cache:
             checks["cache"] = self.cache.check
         ready: dict[str, str] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +18,17 @@ from app.adapters import payload
 from app.adapters.answer_cache import MemoryAnswerCache, RedisAnswerCache
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.memory import PostgresMemory, SqliteMemory
+from app.adapters.postgres_jobs import PostgresJobs
 from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
 from app.adapters.sentence_scorer import SentenceScorer
+from app.adapters.sqlite_jobs import SqliteJobs
 from app.core.errors import ConfigError
 from app.core.ports import (
     AnswerCache,
     ChunkStore,
     DenseEncoder,
     Gateway,
+    Jobs,
     Memory,
     RateLimiter,
     Reranker,
@@ -32,6 +37,8 @@ from app.core.ports import (
 from app.core.run import Run
 from app.core.settings import Settings
 from app.core.types import Scalar, Scope
+from app.jobs.desk import JobDesk
+from app.jobs.spool import Spool
 from app.service import Footnote
 from graphs.context import Context, Skills
 from graphs.graph import build_graph
@@ -68,6 +75,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         reranker = await asyncio.to_thread(_reranker, settings, scorer)
         if reranker:
             stack.push_async_callback(reranker.close)
+        queue: Jobs = await stack.enter_async_context(_jobs(settings))
         memory: Memory = await stack.enter_async_context(_memory(settings))
         vectors = _vector_cache(settings, dense)
         if vectors:
@@ -79,6 +87,19 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         model = await asyncio.to_thread(_model, settings)
         if model:
             stack.push_async_callback(model.gateway.close)
+        ingestor = Ingestor(
+            store=store,
+            dense=dense,
+            sparse=sparse,
+            parsers=partial(_parsers, settings, dense),
+            document_id=payload.document_id,
+            cache=vectors,
+            cluster=partial(_cluster, settings, _fingerprint(settings, dense, sparse, chunker)),
+            contexts=_contexts(settings, dense, model),
+            copies=CopyPolicy(
+                settings.ingestion.near_duplicates, settings.ingestion.near_threshold
+            ),
+        )
         yield Footnote(
             settings=settings,
             base=Context(
@@ -98,17 +119,12 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
             graph=build_graph().compile(checkpointer=memory.checkpointer),
             memory=memory,
             limiter=limiter,
-            ingestor=Ingestor(
-                store=store,
-                dense=dense,
-                sparse=sparse,
-                parsers=partial(_parsers, settings, dense),
-                document_id=payload.document_id,
-                cache=vectors,
-                contexts=_contexts(settings, dense, model),
-                copies=CopyPolicy(
-                    settings.ingestion.near_duplicates, settings.ingestion.near_threshold
-                ),
+            ingestor=ingestor,
+            jobs=JobDesk(
+                queue,
+                Spool(data_dir(settings) / "uploads"),
+                ingestor.run,
+                alone=not settings.qdrant.url,
             ),
             tracer=_tracer(settings, stack),
         )
@@ -212,10 +228,11 @@ def _vector_cache(settings: Settings, dense: DenseEncoder) -> VectorCache | None
     )
 
 
-async def _store(
+def _fingerprint(
     settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
-) -> ChunkStore:
-    fingerprint: Mapping[str, Scalar] = {
+) -> Mapping[str, Scalar]:
+    """What an index is made with."""
+    return {
         "embedding": dense.name,
         "dimensions": dense.dimensions,
         "bm25": sparse.name,
@@ -223,6 +240,12 @@ async def _store(
         "parser": PARSER_VERSION,
         "context": settings.ingestion.context,
     }
+
+
+async def _store(
+    settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
+) -> ChunkStore:
+    fingerprint = _fingerprint(settings, dense, sparse, chunker)
     wanted = settings.qdrant
     if not wanted.url:
         from app.adapters.qdrant_edge import EdgeStore
@@ -259,6 +282,26 @@ def _memory(settings: Settings) -> Any:
     if settings.database.url:
         return PostgresMemory.open(settings.database.url.get_secret_value())
     return SqliteMemory.open(data_dir(settings) / "conversations.sqlite")
+
+
+def _jobs(settings: Settings) -> Any:
+    """The queue that all servers share which see the same files."""
+    folder = data_dir(settings)
+    if settings.database.url:
+        return PostgresJobs.open(settings.database.url.get_secret_value(), _place(folder))
+    return SqliteJobs.open(folder / "jobs.sqlite")
+
+
+def _place(folder: Path) -> str:
+    """The name of a data folder, whatever machine it is mounted on; made when it has none."""
+    file = folder / "place"
+    if not file.exists():
+        new = folder / f"place.{uuid.uuid4().hex}"
+        new.write_text(uuid.uuid4().hex)
+        with suppress(FileExistsError):  # another server was faster
+            os.link(new, file)
+        new.unlink()
+    return file.read_text()
 
 
 def _cache(settings: Settings) -> AnswerCache | None:

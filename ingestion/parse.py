@@ -57,7 +57,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     return _filled(path.read_bytes())
 
 
-def parse(data: bytes, source: str) -> ParsedDocument:
+def parse(data: bytes, source: str, kind: str = "") -> ParsedDocument:
     """Read a file from its bytes.
 
     Args:
@@ -70,7 +70,7 @@ def parse(data: bytes, source: str) -> ParsedDocument:
             without text; the message says which.
     """
     name = kinds.last_name(source)
-    kind = kinds.kind_of(name, _filled(data))
+    kind = kind or kinds.kind_of(name, _filled(data))
     found = _reader(kind)(_File(data, name, kind))
     text, pages, hidden = _visible(found.text, found.pages)
     if not text.strip():

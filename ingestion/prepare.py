@@ -29,11 +29,13 @@ class Source:
         name: What the document's `source` will say.
         path: Where the bytes are.
         title: Wins over the title that the file states.
+        kind: Its MIME type; empty where the name tells it.
     """
 
     name: str
     path: Path
     title: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +103,22 @@ class Preparer:
         except (FootnoteError, OSError) as error:
             yield explain(source.name, error)
             return
-        yield from self._of(data, source.name, source.title, depth=0)
+        yield from self._of(data, source.name, source.title, source.kind)
 
-    def _of(self, data: bytes, name: str, title: str, depth: int) -> Iterator[Prepared | Failure]:
+    def _of(
+        self, data: bytes, name: str, title: str = "", kind: str = "", depth: int = 0
+    ) -> Iterator[Prepared | Failure]:
         try:
             if depth > _MOST_NESTED:
                 raise PermanentError("it is nested too deeply", hint="unpack the archive")
-            parsed = parse(data, name)
+            parsed = parse(data, name, kind)
         except Exception as error:
             yield explain(name, error)
             return
         members: list[str] = []
         for member in parsed.members:
-            for outcome in self._of(member.data, f"{name}{MEMBER}{member.name}", "", depth + 1):
+            inside = f"{name}{MEMBER}{member.name}"
+            for outcome in self._of(member.data, inside, depth=depth + 1):
                 members.append(outcome.source)
                 yield outcome
         try:

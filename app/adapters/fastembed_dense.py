@@ -42,9 +42,9 @@ class FastembedEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return await self._worker.run(lambda: self._encode(list(texts)))
+        return await self._worker.map_texts(
+            self._encode, texts, width=self.dimensions, most=self._batch_size
+        )
 
     async def close(self) -> None:
         """Give back the worker."""
@@ -56,12 +56,7 @@ class FastembedEncoder:
         return self._counter
 
     def _encode(self, texts: list[str]) -> Vectors:
-        # A batch is padded to its longest text: like lengths together waste the least.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        ordered = (texts[i] for i in order)
-        found = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        found[order] = list(self._model.embed(ordered, batch_size=self._batch_size))
-        return found
+        return np.array(list(self._model.embed(texts, batch_size=self._batch_size)), np.float32)
 
     def _trained_length(self) -> int:
         truncation = self._model.model.tokenizer.truncation or {}

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import ConfigError, PermanentError, TransientError
+from app.adapters.postgres import postgres_pool
+from app.core.errors import PermanentError, TransientError
 from app.core.exchange import Feedback
 
-_CONNECT_S = 10
+_CONNECTIONS = 10
 _FEEDBACK = """CREATE TABLE IF NOT EXISTS feedback (
     tenant TEXT NOT NULL, answer_id TEXT NOT NULL, rating INTEGER NOT NULL,
     comment TEXT NOT NULL, given_at TEXT NOT NULL, PRIMARY KEY (tenant, answer_id))"""
@@ -97,30 +98,9 @@ class PostgresMemory:
             ConfigError: The URL is bad, or the extra is not installed.
             TransientError: The server does not answer.
         """
-        try:
-            import psycopg
+        async with postgres_pool(url, most=_CONNECTIONS, rows_as_dicts=True) as pool:
             from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-            from psycopg.rows import dict_row
-            from psycopg_pool import AsyncConnectionPool
-        except ImportError as error:
-            raise ConfigError(
-                "PostgreSQL needs the extra `server`", hint="pip install 'footnote-rag[server]'"
-            ) from error
-        # Tried before the pool does, which would try for long and log the URL, password and all.
-        try:
-            await (await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_S)).close()
-        except psycopg.ProgrammingError:
-            raise ConfigError(
-                "bad value for database.url: not a postgresql:// address",
-                hint="check FOOTNOTE_DATABASE__URL",
-            ) from None
-        except psycopg.OperationalError:
-            raise TransientError(
-                "the PostgreSQL server does not answer", hint="check FOOTNOTE_DATABASE__URL"
-            ) from None
-        options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-        pool: Any = AsyncConnectionPool(url, kwargs=options, open=False, min_size=1, max_size=10)
-        async with pool:
+
             saver = AsyncPostgresSaver(pool, serde=plain_serializer())
             await saver.setup()
             async with pool.connection() as db:

@@ -39,9 +39,9 @@ class SentenceTransformerEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return await self._worker.run(lambda: self._encode(list(texts)))
+        return await self._worker.map_texts(
+            self._encode, texts, width=self.dimensions, most=self._batch_size
+        )
 
     async def close(self) -> None:
         """Give back the worker."""
@@ -53,7 +53,7 @@ class SentenceTransformerEncoder:
         return self._counter
 
     def _encode(self, texts: list[str]) -> Vectors:
-        vectors = self._model.encode(  # sorts by length itself, so that little is padding
+        vectors = self._model.encode(
             texts,
             batch_size=self._batch_size,
             normalize_embeddings=True,

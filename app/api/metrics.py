@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Collection, Iterator
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.auth import is_operator
 from app.api.paths import route_path
 from app.api.problems import CLIENT_GONE, ClientGone
 from app.core.types import Answer
@@ -121,7 +123,9 @@ class Observe:
             self.metrics.requests.labels(route, method, str(status)).inc()
             self.metrics.latency.labels(route, method).observe(seconds)
             ms = round(seconds * 1000, 1)
-            log.info("request", method=method, path=path, status=status, ms=ms)
+            # A command that waits for its job asks three times a second.
+            level = logging.DEBUG if is_operator(scope) else logging.INFO
+            log.log(level, "request", method=method, path=path, status=status, ms=ms)
 
     def _template(self, scope: Scope, path: str) -> str:
         """A label from a closed set, whatever paths a scanner tries."""

@@ -14,7 +14,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from app import __version__
-from app.api import chat, conversations, docs, documents, feedback, health, models, search
+from app.api import (
+    chat,
+    conversations,
+    docs,
+    documents,
+    feedback,
+    health,
+    jobs,
+    models,
+    operator,
+    search,
+    uploads,
+)
 from app.api.auth import RequireKey
 from app.api.catch_all import CatchAll, handle
 from app.api.door import Door
@@ -30,25 +42,40 @@ if TYPE_CHECKING:
 
 ROUTERS = tuple(
     module.router
-    for module in (chat, models, search, documents, conversations, feedback, health, docs)
+    for module in (
+        chat,
+        models,
+        search,
+        uploads,
+        documents,
+        jobs,
+        conversations,
+        feedback,
+        health,
+        docs,
+        operator,
+    )
 )
 MEGABYTE = 1024 * 1024
 
 
 def create_app(
-    footnote_factory: Callable[[], AbstractAsyncContextManager[Footnote]], settings: Settings
+    footnote_factory: Callable[[], AbstractAsyncContextManager[Footnote]],
+    settings: Settings,
+    operator_token: str = "",
 ) -> FastAPI:
     """The app.
 
     Args:
         footnote_factory: Opens the service when the app starts, closes it when it stops.
         settings: The section `api` is read here.
+        operator_token: What opens the operator's routes; empty keeps them closed.
     """
     door = Door(settings, Metrics(), Slots(settings.api.max_concurrent), int(time.time()))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with footnote_factory() as door.service:
+        async with footnote_factory() as door.service, door.service.jobs.running():
             yield
 
     app = FastAPI(
@@ -58,7 +85,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=_middleware(door),
+        middleware=_middleware(door, operator_token),
         exception_handlers={HTTPException: handle, RequestValidationError: handle},
     )
     app.state.door = door
@@ -70,7 +97,7 @@ def create_app(
     return app
 
 
-def _middleware(door: Door) -> list[Middleware]:
+def _middleware(door: Door, operator_token: str) -> list[Middleware]:
     """What every request passes, outermost first."""
     api = door.settings.api
     return [
@@ -78,7 +105,7 @@ def _middleware(door: Door) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(Observe, metrics=door.metrics, routes=frozenset(_templates())),
         Middleware(CatchAll),
-        Middleware(RequireKey, key=api.key),
+        Middleware(RequireKey, key=api.key, operator=operator_token),
         Middleware(RateLimit, limiter=lambda: door.footnote.limiter),
         Middleware(BodyLimit, max_bytes=api.max_body_mb * MEGABYTE),
     ]

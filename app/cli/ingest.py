@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,7 +64,11 @@ def ingest(
     cluster = (address or "auto") if engine is Engine.RAY else ""
     tags = options.tags(tag)
 
+    where = ""
+
     async def work(footnote: Footnote) -> IngestReport:
+        nonlocal where
+        where = _where(footnote)
         with progress_bar() as progress:
             return await footnote.ingest(
                 paths,
@@ -78,30 +81,16 @@ def ingest(
                 progress=progress,
             )
 
-    with clean_stdout(as_json), _say_how_to_go_on():
+    from app.core.exchange import Report
+
+    with clean_stdout(as_json), _say_how_to_go_on(lambda: where):
         report = use_footnote(work)
-    write_json(as_contract(report)) if as_json else say(summary(report))
+    write_json(Report.of(report).model_dump(mode="json")) if as_json else say(summary(report))
     for failure in report.failures:
         reason = f"{failure.error}; {failure.hint}" if failure.hint else failure.error
         note(f"error: {one_line(failure.source)}: {one_line(reason)}")
     if report.failures:
         raise typer.Exit(FAILED)
-
-
-def as_contract(report: IngestReport) -> dict[str, object]:
-    """The report in the shape of `ingest --json`."""
-    return {
-        "documents": {
-            "added": report.added,
-            "updated": report.updated,
-            "unchanged": report.unchanged,
-            "deleted": report.deleted,
-            "failed": len(report.failures),
-        },
-        "chunks": report.chunks,
-        "seconds": report.seconds,
-        "failures": [asdict(failure) for failure in report.failures],
-    }
 
 
 def summary(report: IngestReport) -> str:
@@ -122,11 +111,18 @@ def summary(report: IngestReport) -> str:
     )
 
 
+def _where(footnote: object) -> str:
+    """Where the work is done, unless it is here."""
+    from app.cli.remote import RemoteFootnote
+
+    return " on the server" if isinstance(footnote, RemoteFootnote) else ""
+
+
 @contextlib.contextmanager
-def _say_how_to_go_on() -> Iterator[None]:
+def _say_how_to_go_on(where: Callable[[], str]) -> Iterator[None]:
     """When the user or the system stops the run, say that nothing is broken."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        note("stopped; finished documents are kept, run the same command again to go on")
+        note(f"stopped{where()}; finished documents are kept, run the same command again to go on")
         raise

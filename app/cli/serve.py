@@ -18,6 +18,7 @@ from app.core.errors import ConfigError, PermanentError
 if TYPE_CHECKING:
     import socket
 
+    from app.cli.running import Running
     from app.core.settings import Settings
 
 GRACE_S = 30  # after the server was told to stop; the API ends its streams before
@@ -69,16 +70,28 @@ async def _serve_here(settings: Settings, listener: socket.socket, ready: thread
     line for the user and not a traceback of the server's start.
     """
     from app.api.server import create_app
+    from app.cli.running import announced
     from app.cli.server import Server
     from app.wiring import open_footnote
 
+    here = _running(settings, listener)
     async with open_footnote(settings) as footnote:
-        api = create_app(lambda: contextlib.nullcontext(footnote), settings)
-        server = Server(api, **_options())
-        ready.start()
-        await server.serve(sockets=[listener])
+        with announced(settings, here) if here else contextlib.nullcontext():
+            token = here.token if here else ""
+            api = create_app(lambda: contextlib.nullcontext(footnote), settings, token)
+            server = Server(api, **_options())
+            ready.start()
+            await server.serve(sockets=[listener])
         if not server.started:
             raise PermanentError("the server did not start", hint="see the log above")
+
+
+def _running(settings: Settings, listener: socket.socket) -> Running | None:
+    """What other commands need to know of this server, if it keeps the index from them."""
+    from app.cli.listening import url_of
+    from app.cli.running import Running
+
+    return None if settings.qdrant.url else Running(url_of(listener), settings.api.tenant)
 
 
 def _serve_in_processes(

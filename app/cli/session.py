@@ -6,31 +6,69 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from app.cli.failures import TERMINATED
+from app.core.errors import LockedError
 
 if TYPE_CHECKING:
+    from app.core.settings import Settings
     from app.service import Footnote
 
 T = TypeVar("T")
 
 
 def use_footnote(work: Callable[[Footnote], Awaitable[T]]) -> T:
-    """Open the service, do the work with it, close it again."""
+    """Open the service, do the work with it, close it again.
+
+    When a server holds the embedded index, the work is done through that server.
+    """
     from app.cli.logs import set_up_logs
     from app.core.settings import load_settings
 
     settings = load_settings()
     set_up_logs(settings.log)
-    from app.wiring import open_footnote  # heavy: only once the settings are known to be good
 
     async def task() -> T:
-        async with open_footnote(settings) as footnote:
+        async with _opened(settings) as footnote:
             return await work(footnote)
 
     return run_async(task())
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Footnote]:
+    """The service, in this process or in the server that holds the index."""
+    async with _reached(settings) as remote:
+        if remote:
+            yield remote
+            return
+    from app.wiring import open_footnote  # heavy: only once the settings are known to be good
+
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            footnote = await stack.enter_async_context(open_footnote(settings))
+        except LockedError:  # a server may have started meanwhile
+            remote = await stack.enter_async_context(_reached(settings))
+            if not remote:
+                raise
+            footnote = remote
+        yield footnote
+
+
+@contextlib.asynccontextmanager
+async def _reached(settings: Settings) -> AsyncIterator[Footnote | None]:
+    from app.cli.running import find_server
+
+    server = find_server(settings)
+    if not server:
+        yield None
+        return
+    from app.cli.remote import RemoteFootnote
+
+    async with RemoteFootnote.reach(server) as remote:
+        yield cast("Footnote | None", remote)  # it has what commands use
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

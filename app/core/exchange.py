@@ -95,3 +95,28 @@ class IngestReport:
     embedded: int = 0
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)
+
+
+class Report(Model):
+    """The report as the outside sees it: `ingest --json`, and the report of a job."""
+
+    documents: dict[str, int]
+    chunks: int
+    seconds: float
+    failures: list[Failure]
+
+    @classmethod
+    def of(cls, report: IngestReport) -> Report:
+        """The report in the shape of the contract."""
+        return cls(
+            documents={
+                "added": report.added,
+                "updated": report.updated,
+                "unchanged": report.unchanged,
+                "deleted": report.deleted,
+                "failed": len(report.failures),
+            },
+            chunks=report.chunks,
+            seconds=report.seconds,
+            failures=report.failures,
+        )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from app.core.exchange import Feedback
+from app.core.exchange import Feedback, IngestReport
+from app.core.jobs import Job, JobState, Progress, Work
 from app.core.run import Run
 from app.core.types import (
     Chunk,
@@ -271,6 +272,63 @@ class Memory(Protocol):
 
     async def add_feedback(self, feedback: Feedback, tenant: str) -> None:
         """Keep a reader's judgement."""
+
+    async def check(self) -> None:
+        """Raise TransientError when the backend does not answer."""
+
+
+class Jobs(Protocol):
+    """The queue of ingestion jobs. It outlives the servers that work on it.
+
+    A worker holds the job it runs by a lease, which every beat extends. When beats stay out,
+    the server has died and the job is queued again. At most one job of a tenant runs at a
+    time. Every method raises TransientError when the backend does not answer.
+    """
+
+    async def add(self, job_id: str, tenant: str, work: Work) -> Job:
+        """Queue a job; a job that is there already stays as it is."""
+
+    async def get(self, job_id: str, tenant: str | None) -> Job:
+        """One job of a tenant, or of any. Raises NotFoundError."""
+
+    async def latest(self, tenant: str, *, limit: int, offset: int = 0) -> list[Job]:
+        """A tenant's jobs, the newest first."""
+
+    async def claim(self, worker: str) -> Job | None:
+        """Take the oldest job that may run; it is running from now on."""
+
+    async def beat(self, job_id: str, worker: str, progress: Progress) -> Job | None:
+        """Say how far a job has come. Gives the job, None when it is no longer the worker's."""
+
+    async def finish(
+        self,
+        job_id: str,
+        worker: str,
+        state: JobState,
+        *,
+        progress: Progress,
+        report: IngestReport | None = None,
+        error: str | None = None,
+    ) -> None:
+        """End a job, unless it is no longer the worker's."""
+
+    async def give_back(self, job_id: str, worker: str) -> None:
+        """Queue a job again that its worker cannot finish now."""
+
+    async def give_back_all(self) -> None:
+        """Queue all running jobs again: the caller knows that their servers are gone."""
+
+    async def cancel(self, job_id: str, tenant: str | None) -> Job:
+        """End a queued job now and a running one soon; an ended one stays as it is.
+
+        Raises NotFoundError.
+        """
+
+    async def open_ids(self) -> set[str]:
+        """Jobs that are queued or running."""
+
+    async def prune(self) -> None:
+        """Forget jobs that ended long ago."""
 
     async def check(self) -> None:
         """Raise TransientError when the backend does not answer."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
 
+from app.adapters.sqlite_jobs import SqliteJobs
 from app.core.errors import NotFoundError
-from app.core.exchange import Ask, Delta, Done, Event, Feedback, Step
+from app.core.exchange import Ask, Delta, Done, Event, Feedback, IngestReport, Step
 from app.core.types import (
     Answer,
     Citation,
@@ -20,6 +26,9 @@ from app.core.types import (
     Status,
     Usage,
 )
+from app.jobs.desk import JobDesk
+from app.jobs.spool import Spool
+from ingestion.prepare import Source
 
 TEXT = "Full-time employees get 25 days of leave. Part-time employees get a share."
 QUOTE = TEXT[:41]
@@ -129,12 +138,50 @@ class ScriptedLimiter:
 
 
 @dataclass
+class ScriptedIngestion:
+    """Reports one added document for each upload, once `go` is set."""
+
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    error: Exception | None = None
+    ran: list[dict[str, Any]] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    cancelled: int = 0
+
+    def __post_init__(self) -> None:
+        self.go.set()
+
+    async def run(
+        self,
+        paths: Sequence[str],
+        *,
+        uploads: Sequence[Source],
+        progress: Callable[[int, int, str], None],
+        **terms: Any,
+    ) -> IngestReport:
+        self.ran.append({"paths": paths, "uploads": uploads, **terms})
+        self.texts += [await asyncio.to_thread(upload.path.read_bytes) for upload in uploads]
+        progress(0, len(uploads), "begun")
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.error:
+            raise self.error
+        return IngestReport(added=len(uploads), embedded=7)
+
+
+@dataclass
 class Scripted:
     """Plays `script` to whoever asks and notes what it was asked."""
 
     script: Sequence[Line] = SCRIPT
     store: ScriptedStore = field(default_factory=ScriptedStore)
     limiter: ScriptedLimiter = field(default_factory=ScriptedLimiter)
+    ingestion: ScriptedIngestion = field(default_factory=ScriptedIngestion)
+    folder: Path | None = None
+    """Where jobs are kept; a folder that goes away with the server by default."""
+    desk: JobDesk | None = None
     parts: dict[str, str] = field(default_factory=lambda: {"index": "ok", "cache": "ok"})
     error: Exception | None = None
     asked: list[Ask] = field(default_factory=list)
@@ -143,6 +190,21 @@ class Scripted:
     forgotten: list[str] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def jobs(self) -> JobDesk:
+        assert self.desk is not None
+        return self.desk
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Scripted]:
+        folder = self.folder or Path(await asyncio.to_thread(mkdtemp))
+        async with SqliteJobs.open(folder / "jobs.sqlite") as queue:
+            spool = Spool(folder / "uploads")
+            self.desk = JobDesk(queue, spool, self.ingestion.run, alone=True)
+            yield self
+        if self.folder is None:
+            await asyncio.to_thread(shutil.rmtree, folder)
 
     async def stream(self, request: Ask) -> AsyncIterator[Event]:
         self.asked.append(request)

@@ -22,9 +22,11 @@ Serve = Callable[..., Awaitable[str]]
 def make_app(scripted: Scripted, **api: Any) -> FastAPI:
     @asynccontextmanager
     async def factory() -> AsyncIterator[Footnote]:
-        yield cast(Footnote, scripted)
+        async with scripted.open():
+            yield cast(Footnote, scripted)
 
-    return create_app(factory, Settings(api=ApiSettings(**api)))
+    token = api.pop("operator_token", "")
+    return create_app(factory, Settings(api=ApiSettings(**api)), token)
 
 
 @asynccontextmanager

@@ -75,9 +75,11 @@ def test_it_says_when_it_is_ready_and_ends_when_told(
         with urllib.request.urlopen(f"{url}/readyz") as response:
             assert response.status == 200
 
-        locked = footnote("ask", "How long?")
+        asked = footnote("ask", "How long?", "--json")  # which holds the index
+        assert asked.status == 0 and asked.document["status"] == "abstained"
+        locked = footnote("ask", "How long?", "--tenant", "another")
         assert locked.status == 1
-        assert "another process holds the index" in locked.error
+        assert "a server holds the index" in locked.error
 
         server.send_signal(number)
         assert server.wait(timeout=20) == 0

@@ -147,4 +147,5 @@ def still_footnote(memory: Memory, *, sentences: int = 1) -> Footnote:
         memory=memory,
         limiter=NoRateLimiter(),
         ingestor=cast(Any, None),
+        jobs=cast(Any, None),
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eval.bench import checkpoint, encode, graph, hybrid, machine, plot, report
+from eval.bench import checkpoint, cluster, encode, graph, hybrid, machine, plot, report
 from eval.bench.child import BenchError, Unavailable, say
 from eval.bench.result import Outcome
 from eval.bench.sizes import FULL, QUICK, Sizes
@@ -19,6 +19,8 @@ BENCHMARKS: dict[str, Callable[[Sizes], Outcome]] = {
     "checkpoint": checkpoint.run,
     "encode": encode.run,
 }
+ON_REQUEST: dict[str, Callable[[Sizes], Outcome]] = {"ray": cluster.run}
+"""Not part of the default run: they start servers, or need more cores than most have."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,13 +41,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m eval.bench",
         description="Speed and size, as ratios to named alternatives measured in the same run.",
     )
-    names = ", ".join(BENCHMARKS)
-    parser.add_argument("benchmarks", nargs="*", metavar="NAME", help=f"{names}; default: all")
+    names = ", ".join([*BENCHMARKS, *ON_REQUEST])
+    parser.add_argument(
+        "benchmarks", nargs="*", metavar="NAME", help=f"{names}; default: all but the last"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two")
     parser.add_argument("--chunks", type=int, metavar="N", help="chunks that hybrid searches")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/bench-<date>")
     wanted = parser.parse_args(argv)
-    unknown = [name for name in wanted.benchmarks if name not in BENCHMARKS]
+    unknown = [name for name in wanted.benchmarks if name not in BENCHMARKS | ON_REQUEST]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}: choose from {names}")
     if wanted.chunks is not None and wanted.chunks < 1000:
@@ -55,7 +59,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(name: str, sizes: Sizes) -> Outcome:
     try:
-        return BENCHMARKS[name](sizes)
+        return (BENCHMARKS | ON_REQUEST)[name](sizes)
     except (BenchError, Unavailable) as error:  # the others' figures are still worth having
         say(f"error: {error}")
         return Outcome(name, notes=[str(error)], failed=True)

@@ -16,6 +16,7 @@ class Sizes:
         conversation: Turns of the conversation whose checkpoint is weighed.
         passages: Texts that are encoded.
         rounds: How often they are encoded; the fastest round counts.
+        files: Ingested by a cluster.
     """
 
     chunks: int = 100_000
@@ -24,7 +25,8 @@ class Sizes:
     conversation: int = 50
     passages: int = 256
     rounds: int = 3
+    files: int = 300
 
 
 FULL = Sizes()
-QUICK = Sizes(chunks=5_000, queries=50, turns=60, conversation=10, passages=64, rounds=1)
+QUICK = Sizes(chunks=5_000, queries=50, turns=60, conversation=10, passages=64, rounds=1, files=60)

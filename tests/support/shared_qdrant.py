@@ -52,8 +52,8 @@ class SharedQdrant:
 
     def points(self) -> int:
         """How many there are, seen and unseen."""
-        collections: dict[str, Any] = self.client._client.collections  # type: ignore[attr-defined]
-        return sum(collection.count().count for collection in collections.values())
+        local: Any = self.client._client
+        return sum(collection.count().count for collection in local.collections.values())
 
     def _app(self) -> FastAPI:
         app = FastAPI(openapi_url=None)
@@ -88,7 +88,7 @@ class SharedQdrant:
                 wanted = m.CreateCollection.model_validate(body)
                 return await client.create_collection(
                     name,
-                    vectors_config=wanted.vectors,  # type: ignore[arg-type]
+                    vectors_config=wanted.vectors,
                     sparse_vectors_config=wanted.sparse_vectors,
                     metadata=wanted.metadata,
                 )

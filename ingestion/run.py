@@ -19,7 +19,7 @@ from typing import Protocol
 
 import structlog
 
-from app.core.errors import TransientError
+from app.core.errors import ConfigError, TransientError
 from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore
 from app.core.types import MEMBER, Document, EncodedChunk, Scope, parent_of
@@ -116,7 +116,7 @@ class Run:
     async def ingest(self, sources: Sequence[Source]) -> None:
         """Bring files in; those that fail are in the report.
 
-        Raises TransientError when the store is out of reach.
+        Raises TransientError when the store is out of reach, and what a cluster raises.
         """
         self._catalogue = Catalogue(await self._store.documents(self._scope))
         self._total = len(sources)
@@ -126,7 +126,7 @@ class Run:
                 stages.create_task(self._encode())
                 stages.create_task(self._write())
                 await self._read(sources)
-        except* TransientError as lost:
+        except* (ConfigError, TransientError) as lost:
             raise lost.exceptions[0] from None
 
     async def mirror(

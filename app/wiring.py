@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -35,7 +37,7 @@ from app.core.ports import (
     VectorCache,
 )
 from app.core.run import Run
-from app.core.settings import Settings
+from app.core.settings import EmbeddingSettings, IngestionSettings, QdrantSettings, Settings
 from app.core.types import Scalar, Scope
 from app.jobs.desk import JobDesk
 from app.jobs.spool import Spool
@@ -48,8 +50,11 @@ from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
+from ingestion.cluster import Cluster
+from ingestion.cluster_worker import Tools
 from ingestion.context import CONTEXT_TOKENS, Contexts
 from ingestion.copies import CopyPolicy
+from ingestion.encode import Encoder
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
@@ -226,6 +231,55 @@ def _vector_cache(settings: Settings, dense: DenseEncoder) -> VectorCache | None
         dimensions=dense.dimensions,
         megabytes=megabytes,
     )
+
+
+def _cluster(
+    settings: Settings, fingerprint: Mapping[str, Scalar], address: str, workers: int
+) -> Cluster:
+    """A Ray cluster whose workers get no more of the settings than they need."""
+    qdrant = settings.qdrant
+    secrets = {"url": _reveal(qdrant.url), "api_key": _reveal(qdrant.api_key)}
+    threads = settings.embedding.threads or 1  # a worker for each CPU keeps them busy as it is
+    wanted = {
+        "qdrant": qdrant.model_dump() | secrets,
+        "embedding": settings.embedding.model_dump() | {"threads": threads},
+        "ingestion": settings.ingestion.model_dump(),
+    }
+    return Cluster(address, workers, partial(open_tools, json.dumps(wanted), dict(fingerprint)))
+
+
+@asynccontextmanager
+async def open_tools(wanted: str, fingerprint: Mapping[str, Scalar]) -> AsyncIterator[Tools]:
+    """What a worker of a Ray cluster works with, on its node.
+
+    Args:
+        wanted: Sections of the settings, as JSON.
+        fingerprint: The driver's.
+
+    Raises:
+        ConfigError: The node has another version, or lacks a model.
+        TransientError: The Qdrant server does not answer this node.
+    """
+    sections = json.loads(wanted)
+    settings = Settings.model_construct(
+        qdrant=QdrantSettings(**sections["qdrant"]),
+        embedding=EmbeddingSettings(**sections["embedding"]),
+        ingestion=IngestionSettings(**sections["ingestion"]),
+    )
+    async with AsyncExitStack() as stack:
+        dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
+        sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
+        chunker = _chunker(settings, dense)
+        if _fingerprint(settings, dense, sparse, chunker) != fingerprint:
+            raise ConfigError(
+                f"{socket.gethostname()} has another version or model than this machine",
+                hint="install the same version of footnote-rag and the same models on every node",
+            )
+        store = None
+        if settings.qdrant.url:
+            store = await _closing(stack, await _store(settings, dense, sparse, chunker))
+        parsers = await stack.enter_async_context(_parsers(settings, dense, 1))
+        yield Tools(parsers, Encoder(dense, sparse), store)
 
 
 def _fingerprint(

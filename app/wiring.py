@@ -18,12 +18,13 @@ from app.adapters.bm25 import Bm25Encoder
 from app.adapters.memory import PostgresMemory, SqliteMemory
 from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
 from app.adapters.sentence_scorer import SentenceScorer
+from app.adapters.switching import SwitchingStore
 from app.core.errors import ConfigError
 from app.core.ports import (
     AnswerCache,
-    ChunkStore,
     DenseEncoder,
     Gateway,
+    Generations,
     Memory,
     RateLimiter,
     Reranker,
@@ -32,6 +33,7 @@ from app.core.ports import (
 from app.core.run import Run
 from app.core.settings import Settings
 from app.core.types import Scalar, Scope
+from app.index import Index
 from app.service import Footnote
 from graphs.context import Context, Skills
 from graphs.graph import build_graph
@@ -41,8 +43,10 @@ from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
+from ingestion.encode import Encoder
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
+from ingestion.parse import kind_of
 from ingestion.pipeline import Ingestor
 from ingestion.prepare import Recipe
 from prompts import PromptRegistry
@@ -61,7 +65,8 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         dense = await _closing(stack, await asyncio.to_thread(_dense, settings))
         sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
         chunker = _chunker(settings, dense)
-        store = await _closing(stack, await _store(settings, dense, sparse, chunker))
+        generations = _generations(settings, dense, sparse, chunker)
+        store = await _closing(stack, SwitchingStore(await generations.current()))
         scorer = await asyncio.to_thread(SentenceScorer.load, dense)
         reranker = await asyncio.to_thread(_reranker, settings, scorer)
         if reranker:
@@ -105,6 +110,31 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 cache=vectors,
             ),
             tracer=_tracer(settings, stack),
+            open_index=open_index,
+        )
+
+
+@asynccontextmanager
+async def open_index(settings: Settings) -> AsyncIterator[Index]:
+    """What works on the index as a whole, with models of its own; opens no index yet.
+
+    Raises ConfigError when a setting, a model or an installed package does not fit.
+    """
+    async with AsyncExitStack() as stack:
+        dense = await _closing(stack, await asyncio.to_thread(_dense, settings))
+        sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
+        chunker = _chunker(settings, dense)
+        vectors = _vector_cache(settings, dense)
+        if vectors:
+            stack.push_async_callback(vectors.close)
+        yield Index(
+            generations=_generations(settings, dense, sparse, chunker),
+            dense=dense,
+            sparse=sparse,
+            encoder=Encoder(dense, sparse, vectors),
+            chunker=chunker,
+            parsers=partial(_parsers, settings, dense),
+            kind=kind_of,
         )
 
 
@@ -182,9 +212,11 @@ def _vector_cache(settings: Settings, dense: DenseEncoder) -> VectorCache | None
     )
 
 
-async def _store(
+def _generations(
     settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
-) -> ChunkStore:
+) -> Generations:
+    from app.adapters.generations import EdgeGenerations, ServerGenerations
+
     fingerprint: Mapping[str, Scalar] = {
         "embedding": dense.name,
         "dimensions": dense.dimensions,
@@ -194,17 +226,16 @@ async def _store(
     }
     wanted = settings.qdrant
     if not wanted.url:
-        from app.adapters.qdrant_edge import EdgeStore
-
         folder = data_dir(settings) / "index"
-        return await EdgeStore.open(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
-    from app.adapters.qdrant_server import QdrantStore, connect
+        return EdgeGenerations(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
+    from app.adapters.qdrant_server import connect
 
-    client = connect(
-        wanted.url.get_secret_value(), _reveal(wanted.api_key), timeout_s=wanted.timeout_s
-    )
-    return await QdrantStore.open(
-        client, wanted.collection, dimensions=dense.dimensions, fingerprint=fingerprint
+    url, key = wanted.url.get_secret_value(), _reveal(wanted.api_key)
+    return ServerGenerations(
+        partial(connect, url, key, timeout_s=wanted.timeout_s),
+        wanted.collection,
+        dimensions=dense.dimensions,
+        fingerprint=fingerprint,
     )
 
 

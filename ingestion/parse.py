@@ -69,6 +69,14 @@ Read = tuple[str, str, Sequence[Page]]
 """Stated title (may be empty), canonical text, pages."""
 
 
+def kind_of(source: str) -> str:
+    """The MIME type that a source's name tells; plain text where it tells none."""
+    try:
+        return _kind(PurePath(source))
+    except PermanentError:
+        return "text/plain"
+
+
 def _kind(path: PurePath) -> str:
     """The MIME type that the name tells."""
     import tempfile

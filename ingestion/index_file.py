@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -74,16 +73,18 @@ class IndexWriter:
         self._draft.replace(self._file)
         return Counts(**end)
 
+    def close(self) -> None:
+        """Leave nothing of a file that was not finished."""
+        if not self._raw.closed:
+            self._packed.close()
+            self._raw.close()
+            self._draft.unlink(missing_ok=True)
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
-    ) -> None:
-        if kind:
-            self._packed.close()
-            self._raw.close()
-        self._draft.unlink(missing_ok=True)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _line(self, record: Mapping[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -21,7 +21,7 @@ _WINDOW = 512  # chunks that are encoded together
 _PASSES = 5  # over what others change meanwhile, before the last with all writers waiting
 _SAMPLE = 50  # documents that are looked for
 _LOOKED_AT = 10  # passages of a search among which a document is to be found
-_ENOUGH = 0.9  # share of the searches
+_MISSED = 0.1  # share of the searches that may fail; one may in any case
 _PIECE = re.compile(r"[^\n.!?。！？|]{10,200}")
 
 
@@ -106,7 +106,7 @@ class Rebuild:
             known = query if not changes.terms else replace(query, weights=(1.0, 0.0))
             missed += changes.vectors or await _finds(self._old, known, document, sentence)
         self._report.searches = len(picked)
-        if missed > (1 - _ENOUGH) * len(picked):
+        if missed > max(1, _MISSED * len(picked)):
             raise PermanentError(
                 f"the new index misses {missed} of {len(picked)} documents that it should find",
                 hint="the old one stays in use; check the embedding model",

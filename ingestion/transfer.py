@@ -20,7 +20,8 @@ async def write_index(store: ChunkStore, file: Path, progress: Progress | None =
     info = await store.info()
     total = info.documents
     done = 0
-    with await asyncio.to_thread(IndexWriter, file, info.fingerprint) as writer:
+    writer = await asyncio.to_thread(IndexWriter, file, info.fingerprint)
+    try:
         async with aclosing(store.everything()) as versions:
             async for document, chunks in versions:
                 await asyncio.to_thread(writer.add, document, chunks)
@@ -28,6 +29,8 @@ async def write_index(store: ChunkStore, file: Path, progress: Progress | None =
                 if progress:
                     progress(done, total, document.title)
         return await asyncio.to_thread(writer.finish)
+    finally:
+        await asyncio.to_thread(writer.close)
 
 
 async def read_index(

@@ -40,7 +40,8 @@ def open_current(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar
     while True:
         place = current(folder)
         try:
-            if place != folder and not (place / _FIRST[0]).exists():
+            # Where there were generations, what is missing is lost, and not yet to be made.
+            if not (place / _FIRST[0]).exists() and (place != folder or [*_later(folder)]):
                 raise _damaged(place)
             shard = open_shard(place, dimensions, fingerprint)
         except FootnoteError:
@@ -89,7 +90,8 @@ def size(folder: Path) -> int:
 
 
 def _later(folder: Path) -> Iterator[Path]:
-    return (entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name) and entry.is_dir())
+    if folder.is_dir():
+        yield from (e for e in folder.iterdir() if _NAME.fullmatch(e.name) and e.is_dir())
 
 
 def _allocated(file: Path) -> int:

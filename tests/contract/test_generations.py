@@ -89,6 +89,25 @@ class TestEdgeGenerations(GenerationsContract):
         found = await asyncio.to_thread(lambda: {e.name for e in place.folder.iterdir()})
         assert found == {"CURRENT", "g2"}
 
+    async def test_a_lost_pointer_does_not_make_an_empty_index(self, place: FolderPlace) -> None:
+        old, generations = await place.of().current(), place.of()
+        new = await generations.begin()
+        await new.replace(*made("a.md", [LEAVE]))
+        await generations.adopt()
+        await old.close()
+        await generations.sweep()
+        await new.close()
+        pointing = place.folder / "CURRENT"
+        await asyncio.to_thread(pointing.unlink)
+
+        with pytest.raises(PermanentError, match="cannot be opened"):
+            await place.of().current()
+
+        await asyncio.to_thread(pointing.write_text, "g2", "utf-8")
+        store = await place.of().current()
+        assert (await store.info()).documents == 1
+        await store.close()
+
     @pytest.mark.parametrize("pointer", ["", "../../etc", "g9", "\ufffd"])
     async def test_a_damaged_pointer_is_named_and_nothing_is_removed(
         self, place: FolderPlace, pointer: str

@@ -24,12 +24,13 @@ from app.adapters.postgres_jobs import PostgresJobs
 from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
 from app.adapters.sentence_scorer import SentenceScorer
 from app.adapters.sqlite_jobs import SqliteJobs
+from app.adapters.switching import SwitchingStore
 from app.core.errors import ConfigError
 from app.core.ports import (
     AnswerCache,
-    ChunkStore,
     DenseEncoder,
     Gateway,
+    Generations,
     Jobs,
     Memory,
     RateLimiter,
@@ -39,6 +40,7 @@ from app.core.ports import (
 from app.core.run import Run
 from app.core.settings import EmbeddingSettings, IngestionSettings, QdrantSettings, Settings
 from app.core.types import Scalar, Scope
+from app.index import Index
 from app.jobs.desk import JobDesk
 from app.jobs.spool import Spool
 from app.service import Footnote
@@ -55,6 +57,7 @@ from ingestion.cluster_worker import Tools
 from ingestion.context import CONTEXT_TOKENS, Contexts
 from ingestion.copies import CopyPolicy
 from ingestion.encode import Encoder
+from ingestion.formats.kinds import named
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
@@ -75,7 +78,8 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
         sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
         chunker = _chunker(settings, dense)
-        store = await _closing(stack, await _store(settings, dense, sparse, chunker))
+        generations = _generations(settings, dense, sparse, chunker)
+        store = await _closing(stack, SwitchingStore(await generations.current()))
         scorer = await asyncio.to_thread(SentenceScorer.load, dense)
         reranker = await asyncio.to_thread(_reranker, settings, scorer)
         if reranker:
@@ -132,6 +136,31 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 alone=not settings.qdrant.url,
             ),
             tracer=_tracer(settings, stack),
+            open_index=open_index,
+        )
+
+
+@asynccontextmanager
+async def open_index(settings: Settings) -> AsyncIterator[Index]:
+    """What works on the index as a whole, with models of its own; opens no index yet.
+
+    Raises ConfigError when a setting, a model or an installed package does not fit.
+    """
+    async with AsyncExitStack() as stack:
+        dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
+        sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
+        chunker = _chunker(settings, dense)
+        vectors = _vector_cache(settings, dense)
+        if vectors:
+            stack.push_async_callback(vectors.close)
+        yield Index(
+            generations=_generations(settings, dense, sparse, chunker),
+            dense=dense,
+            sparse=sparse,
+            encoder=Encoder(dense, sparse, vectors),
+            chunker=chunker,
+            parsers=partial(_parsers, settings, dense),
+            kind=named,
         )
 
 
@@ -277,7 +306,8 @@ async def open_tools(wanted: str, fingerprint: Mapping[str, Scalar]) -> AsyncIte
             )
         store = None
         if settings.qdrant.url:
-            store = await _closing(stack, await _store(settings, dense, sparse, chunker))
+            generations = _generations(settings, dense, sparse, chunker)
+            store = await _closing(stack, await generations.current())
         parsers = await stack.enter_async_context(_parsers(settings, dense, 1))
         yield Tools(parsers, Encoder(dense, sparse), store)
 
@@ -296,23 +326,24 @@ def _fingerprint(
     }
 
 
-async def _store(
+def _generations(
     settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
-) -> ChunkStore:
+) -> Generations:
+    from app.adapters.generations import EdgeGenerations, ServerGenerations
+
     fingerprint = _fingerprint(settings, dense, sparse, chunker)
     wanted = settings.qdrant
     if not wanted.url:
-        from app.adapters.qdrant_edge import EdgeStore
-
         folder = data_dir(settings) / "index"
-        return await EdgeStore.open(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
-    from app.adapters.qdrant_server import QdrantStore, connect
+        return EdgeGenerations(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
+    from app.adapters.qdrant_server import connect
 
-    client = connect(
-        wanted.url.get_secret_value(), _reveal(wanted.api_key), timeout_s=wanted.timeout_s
-    )
-    return await QdrantStore.open(
-        client, wanted.collection, dimensions=dense.dimensions, fingerprint=fingerprint
+    url, key = wanted.url.get_secret_value(), _reveal(wanted.api_key)
+    return ServerGenerations(
+        partial(connect, url, key, timeout_s=wanted.timeout_s),
+        wanted.collection,
+        dimensions=dense.dimensions,
+        fingerprint=fingerprint,
     )
 
 

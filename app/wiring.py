@@ -153,6 +153,9 @@ async def open_index(settings: Settings) -> AsyncIterator[Index]:
         vectors = _vector_cache(settings, dense)
         if vectors:
             stack.push_async_callback(vectors.close)
+        model = await asyncio.to_thread(_model, settings)
+        if model:
+            stack.push_async_callback(model.gateway.close)
         yield Index(
             generations=_generations(settings, dense, sparse, chunker),
             dense=dense,
@@ -161,6 +164,7 @@ async def open_index(settings: Settings) -> AsyncIterator[Index]:
             chunker=chunker,
             parsers=partial(_parsers, settings, dense),
             kind=named,
+            contexts=_contexts(settings, dense, model),
         )
 
 

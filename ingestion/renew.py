@@ -144,9 +144,7 @@ class Renewer:
         def count() -> list[EncodedChunk]:
             plain = [encoded.chunk for encoded in chunks]
             read = self._chunker.embedding_texts(document.title, plain)
-            texts = [
-                f"{c.context}\n{t}" if c.context else t for c, t in zip(plain, read, strict=True)
-            ]
+            texts = [f"{c.context}\n{text}" for c, text in zip(plain, read, strict=True)]
             terms = self._sparse.encode_documents(texts, language)
             return [replace(e, sparse=s) for e, s in zip(chunks, terms, strict=True)]
 

@@ -49,5 +49,8 @@ def test_from_a_folder_to_a_cited_answer_and_back(footnote: Run, tmp_path: Path)
     assert missing.document["failures"][0]["source"] == "nowhere"
 
     (docs / "leave.md").unlink()
-    assert footnote("ingest", "docs", "--sync", "--json").document["documents"]["deleted"] == 1
+    assert (
+        footnote("ingest", "docs", "--sync", "--yes", "--json").document["documents"]["deleted"]
+        == 1
+    )
     assert footnote("documents", "show", document["document_id"]).status == 1

@@ -6,19 +6,29 @@ and works for any tenant.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.api.auth import OPERATOR_PATH
 from app.api.door import TheDoor
 from app.api.fields import Name, Text
-from app.core.exchange import IngestReport
+from app.core.errors import FootnoteError
+from app.core.exchange import IngestReport, RebuildReport
 from app.core.jobs import Job, JobState, Progress, Work
+from app.core.settings import EmbeddingSettings, IngestionSettings
+from app.service import Footnote
 
+log = structlog.get_logger(__name__)
 router = APIRouter(prefix=OPERATOR_PATH, include_in_schema=False)
 
 
@@ -63,6 +73,15 @@ class OrderState(BaseModel):
         )
 
 
+class Wanted(BaseModel):
+    """The settings that a rebuilt index is to follow."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    embedding: EmbeddingSettings
+    ingestion: IngestionSettings
+
+
 @router.get("")
 async def here() -> dict[str, int]:
     """The token is right."""
@@ -92,3 +111,46 @@ async def job(job_id: Name, door: TheDoor) -> OrderState:
 async def cancel(job_id: Name, door: TheDoor) -> OrderState:
     """End it soon; what is done stays done."""
     return OrderState.of(await door.footnote.jobs.cancel(job_id, None))
+
+
+@router.post("/rebuild")
+async def rebuild(wanted: Wanted, door: TheDoor) -> StreamingResponse:
+    """Rebuild the index: lines of JSON, the progress and at last `report` or `error`.
+
+    Who hangs up ends the work, and the old index stays.
+    """
+    return StreamingResponse(
+        _rebuild(door.footnote, wanted),
+        media_type="application/x-ndjson",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+async def _rebuild(footnote: Footnote, wanted: Wanted) -> AsyncGenerator[str, None]:
+    told: asyncio.Queue[dict[str, object] | None] = asyncio.Queue()
+
+    def progress(done: int, total: int, step: str) -> None:
+        told.put_nowait({"done": done, "total": total, "step": step})
+
+    async def work() -> RebuildReport:
+        try:
+            sections = {"embedding": wanted.embedding, "ingestion": wanted.ingestion}
+            return await footnote.rebuild(progress, footnote.settings.model_copy(update=sections))
+        finally:
+            told.put_nowait(None)
+
+    task = asyncio.create_task(work())
+    try:
+        while (line := await told.get()) is not None:
+            yield json.dumps(line) + "\n"
+        try:
+            last: dict[str, object] = {"report": asdict(await task)}
+        except FootnoteError as error:
+            last = {"error": error.message, "hint": error.hint}
+        except Exception:
+            log.exception("index.rebuild_failed")
+            last = {"error": "the rebuild failed", "hint": "see the server's log"}
+        yield json.dumps(last) + "\n"
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

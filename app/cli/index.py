@@ -13,11 +13,13 @@ import typer
 from app.cli import options
 from app.cli.console import count, note, say, write_json, write_table
 from app.cli.progress import Progress, progress_bar
-from app.cli.session import clean_stdout, run_async
+from app.cli.session import clean_stdout, reached, run_async
 from app.core.errors import LockedError
 
 if TYPE_CHECKING:
+    from app.cli.remote import RemoteFootnote
     from app.core.exchange import IndexReport, RebuildReport, TransferReport
+    from app.core.settings import Settings
     from app.index import Index
 
 T = TypeVar("T")
@@ -63,8 +65,12 @@ def rebuild(as_json: options.AsJson = False) -> None:
         with progress_bar() as progress:
             return await index.rebuild(progress)
 
+    async def hand_over(server: RemoteFootnote, settings: Settings) -> RebuildReport:
+        with progress_bar() as progress:
+            return await server.rebuild(settings, progress)
+
     with clean_stdout(as_json), _say_what_stands():
-        report = _use_index(work)
+        report = _use_index(work, hand_over)
     if as_json:
         write_json(asdict(report))
         return
@@ -73,6 +79,8 @@ def rebuild(as_json: options.AsJson = False) -> None:
         f"{report.embedded} of them embedded, in {report.seconds:.1f} s; "
         f"{report.found} of {report.searches} searches found their document"
     )
+    if not report.in_use:
+        note("the server answers from the old index until it is restarted with these settings")
     if report.parsed or report.kept:
         note(
             f"{report.parsed} read from their files again; {report.kept} kept their text, "
@@ -118,7 +126,11 @@ def _transfer(
     say(f"{documents}, {chunks} {done} in {report.seconds:.1f} s")
 
 
-def _use_index(work: Callable[[Index], Awaitable[T]]) -> T:
+def _use_index(
+    work: Callable[[Index], Awaitable[T]],
+    hand_over: Callable[[RemoteFootnote, Settings], Awaitable[T]] | None = None,
+) -> T:
+    """Work on the index; or have the server that holds it do so, where it can."""
     from app.cli.logs import set_up_logs
     from app.core.settings import load_settings
 
@@ -127,6 +139,9 @@ def _use_index(work: Callable[[Index], Awaitable[T]]) -> T:
     from app.wiring import open_index  # heavy: only once the settings are known to be good
 
     async def task() -> T:
+        async with reached(settings) as server:
+            if server and hand_over:
+                return await hand_over(server, settings)
         try:
             async with open_index(settings) as index:
                 return await work(index)

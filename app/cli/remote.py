@@ -19,7 +19,7 @@ from app.core.errors import (
     PermanentError,
     TransientError,
 )
-from app.core.exchange import Ask, Delta, Done, Event, Failure, IngestReport, Step
+from app.core.exchange import Ask, Delta, Done, Event, Failure, IngestReport, RebuildReport, Step
 from app.core.jobs import JobState
 from app.core.types import Answer, Document, Passage, Scope
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from app.cli.running import Running
+    from app.core.settings import Settings
 
 _PAGE = 1000
 _LOOK_S = 0.3  # between two looks at a job
@@ -64,10 +65,19 @@ class RemoteFootnote:
         self,
         paths: Sequence[str | Path],
         *,
+        address: str = "",
         progress: Callable[[int, int, str], None] | None = None,
         **terms: Any,
     ) -> IngestReport:
-        """Hand the work over and wait for its end; who stops waiting stops the work."""
+        """Hand the work over and wait for its end; who stops waiting stops the work.
+
+        Raises LockedError where a Ray cluster is to do it: its driver needs the index.
+        """
+        if address:
+            raise LockedError(
+                "a server holds the index, and works without Ray",
+                hint="leave out --engine ray, stop the server, or set FOOTNOTE_QDRANT__URL",
+            )
         job_id = uuid.uuid4().hex
         order = {**terms, "job_id": job_id, "paths": _absolute(paths)}
         try:
@@ -77,6 +87,39 @@ class RemoteFootnote:
             with contextlib.suppress(NotFoundError, TransientError):
                 await self.call("DELETE", f"/v1/operator/jobs/{job_id}")
             raise
+
+    async def rebuild(
+        self, settings: Settings, progress: Callable[[int, int, str], None] | None = None
+    ) -> RebuildReport:
+        """Have the server rebuild its index; who stops waiting stops the work.
+
+        Args:
+            settings: What the new index follows.
+        """
+        import httpx
+
+        sections = {
+            "embedding": settings.embedding.model_dump(),
+            "ingestion": settings.ingestion.model_dump(),
+        }
+        try:
+            async with self._client.stream(
+                "POST", "/v1/operator/rebuild", json=sections, timeout=None
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise _error(response)
+                async for line in response.aiter_lines():
+                    told = json.loads(line)
+                    if "report" in told:
+                        return RebuildReport(**told["report"])
+                    if "error" in told:
+                        raise PermanentError(told["error"], hint=told["hint"])
+                    if progress:
+                        progress(told["done"], told["total"], told["step"])
+        except httpx.TransportError as error:
+            raise self._stopped() from error
+        raise self._stopped()
 
     async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]:
         """Retrieval alone."""

@@ -13,6 +13,7 @@ from app.cli.failures import TERMINATED
 from app.core.errors import LockedError
 
 if TYPE_CHECKING:
+    from app.cli.remote import RemoteFootnote
     from app.core.settings import Settings
     from app.service import Footnote
 
@@ -40,9 +41,9 @@ def use_footnote(work: Callable[[Footnote], Awaitable[T]]) -> T:
 @contextlib.asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Footnote]:
     """The service, in this process or in the server that holds the index."""
-    async with _reached(settings) as remote:
+    async with reached(settings) as remote:
         if remote:
-            yield remote
+            yield cast("Footnote", remote)  # it has what commands use
             return
     from app.wiring import open_footnote  # heavy: only once the settings are known to be good
 
@@ -50,15 +51,16 @@ async def _opened(settings: Settings) -> AsyncIterator[Footnote]:
         try:
             footnote = await stack.enter_async_context(open_footnote(settings))
         except LockedError:  # a server may have started meanwhile
-            remote = await stack.enter_async_context(_reached(settings))
+            remote = await stack.enter_async_context(reached(settings))
             if not remote:
                 raise
-            footnote = remote
+            footnote = cast("Footnote", remote)
         yield footnote
 
 
 @contextlib.asynccontextmanager
-async def _reached(settings: Settings) -> AsyncIterator[Footnote | None]:
+async def reached(settings: Settings) -> AsyncIterator[RemoteFootnote | None]:
+    """The server that holds the embedded index, if one does and answers."""
     from app.cli.running import find_server
 
     server = find_server(settings)
@@ -68,7 +70,7 @@ async def _reached(settings: Settings) -> AsyncIterator[Footnote | None]:
     from app.cli.remote import RemoteFootnote
 
     async with RemoteFootnote.reach(server) as remote:
-        yield cast("Footnote | None", remote)  # it has what commands use
+        yield remote
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

@@ -307,3 +307,63 @@ def test_a_note_that_a_dead_server_left_disturbs_nobody(
     (tmp_path / ".footnote" / "server.json").write_text(text)
     (tmp_path / "leave.md").write_text(LEAVE)
     assert footnote("ingest", "leave.md", "--json").document["documents"]["added"] == 1
+
+
+# Rebuilding
+
+
+def test_the_server_answers_throughout_a_rebuild_and_from_the_new_index_afterwards(
+    tmp_path: Path, footnote: Run
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "leave.md").write_text(LEAVE, "utf-8")
+    for number in range(MANY):
+        (docs / f"{number}.md").write_text(f"# Rule {number}\n\nTea {number} is free.\n", "utf-8")
+    assert footnote("ingest", "docs").status == 0
+    with serving(tmp_path) as server:
+        command = subprocess.Popen(
+            [*MAIN, "index", "rebuild", "--json"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        answers = 0
+        while command.poll() is None:
+            found = server.http.post("/v1/search", json={"query": QUESTION}).json()["passages"]
+            assert "25 days" in found[0]["text"]
+            answers += 1
+        assert command.stdout
+        report = json.loads(command.stdout.read())
+        command.stdout.close()
+
+        assert (command.returncode, report["in_use"], report["embedded"]) == (0, True, 0)
+        assert report["documents"] == MANY + 1
+        assert answers > 1
+        found = server.http.post("/v1/search", json={"query": QUESTION}).json()["passages"]
+        assert "25 days" in found[0]["text"]
+        (docs / "new.md").write_text("# New\n\nCoffee is free on Fridays.\n", "utf-8")
+        assert footnote("ingest", "docs").status == 0
+        found = server.http.post("/v1/search", json={"query": "coffee"}).json()["passages"]
+        assert "Fridays" in found[0]["text"]
+
+
+def test_a_rebuild_with_other_settings_waits_for_the_servers_restart(
+    tmp_path: Path, footnote: Run
+) -> None:
+    (tmp_path / "leave.md").write_text(LEAVE * 40, "utf-8")
+    assert footnote("ingest", "leave.md").status == 0
+    smaller = {"FOOTNOTE_INGESTION__CHUNK_TOKENS": "100"}
+    refused = footnote("search", "leave", **smaller)
+    assert "footnote index rebuild" in refused.err
+    with serving(tmp_path) as server:
+        rebuilt = footnote("index", "rebuild", "--json", **smaller)
+        assert (rebuilt.status, rebuilt.document["in_use"]) == (0, False), rebuilt.err
+        found = server.http.post("/v1/search", json={"query": QUESTION}).json()["passages"]
+        assert "25 days" in found[0]["text"]
+        (tmp_path / "leave.md").write_text("# Leave\n\nNobody gets any.\n", "utf-8")
+        assert footnote("ingest", "leave.md").status == 1, "the old index takes no changes"
+
+    after = footnote("search", QUESTION, "--json", **smaller)
+    assert "25 days" in after.document["passages"][0]["text"]

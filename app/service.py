@@ -116,6 +116,7 @@ class Footnote:
         sync: bool = False,
         yes: bool = False,
         workers: int = 0,
+        address: str = "",
         progress: Callable[[int, int, str], None] | None = None,
     ) -> IngestReport:
         """Bring files into the index; see `Ingestor.run`."""
@@ -126,6 +127,7 @@ class Footnote:
             sync=sync,
             yes=yes,
             workers=workers,
+            address=address,
             progress=progress,
         )
 

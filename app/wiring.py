@@ -49,11 +49,11 @@ from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
 from ingestion.context import CONTEXT_TOKENS, Contexts
+from ingestion.copies import CopyPolicy
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
 from ingestion.prepare import Recipe
-from ingestion.run import NearPolicy
 from prompts import PromptRegistry
 
 
@@ -94,9 +94,10 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
             parsers=partial(_parsers, settings, dense),
             document_id=payload.document_id,
             cache=vectors,
-            turn=settings.embedding.batch_size,
             contexts=_contexts(settings, dense, model),
-            near=NearPolicy(settings.ingestion.near_duplicates, settings.ingestion.near_threshold),
+            copies=CopyPolicy(
+                settings.ingestion.near_duplicates, settings.ingestion.near_threshold
+            ),
         )
         yield Footnote(
             settings=settings,
@@ -135,10 +136,14 @@ async def _closing(stack: AsyncExitStack, part: Any) -> Any:
 
 def encoder(settings: Settings) -> DenseEncoder:
     """The bundled model or one that fastembed knows; else sentence-transformers."""
+    wanted = settings.embedding
+    if wanted.model == "bundled":
+        from app.adapters.onnx_dense import BundledEncoder
+
+        return BundledEncoder(threads=wanted.threads)
     from app.adapters.fastembed_dense import FastembedEncoder
 
-    wanted = settings.embedding
-    if wanted.model == "bundled" or FastembedEncoder.knows(wanted.model):
+    if FastembedEncoder.knows(wanted.model):
         return FastembedEncoder(wanted.model, threads=wanted.threads, batch_size=wanted.batch_size)
     from app.adapters.st_dense import SentenceTransformerEncoder
 

@@ -13,7 +13,7 @@ from ragas import __version__ as VERSION
 from ragas.embeddings.base import BaseRagasEmbedding
 from ragas.metrics import collections
 
-from app.adapters.fastembed_dense import FastembedEncoder
+from app.adapters.onnx_dense import BundledEncoder
 from eval.ragas_wire import COSINES, Job, JudgedMetric, PlainMetric, Sample
 
 __all__ = ["VERSION", "Scorer", "Workshop"]
@@ -97,7 +97,7 @@ class LocalEmbedding(BaseRagasEmbedding):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._encoder = FastembedEncoder()
+        self._encoder = BundledEncoder()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 

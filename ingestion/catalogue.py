@@ -65,17 +65,18 @@ class Catalogue:
         """The document that has this content."""
         return self._by_key.get(key)
 
-    @contextmanager
-    def replacing(self, document_id: str) -> Iterator[bool]:
-        """While a document's new version is written, nothing counts on its old content.
+    def knows(self, document_id: str) -> bool:
+        """Whether there is a document of this id."""
+        return document_id in self._by_id
 
-        Gives whether there is such a document.
-        """
+    @contextmanager
+    def replacing(self, document_id: str) -> Iterator[None]:
+        """While a document's new version is written, nothing counts on its old content."""
         old = self._by_id.get(document_id)
         if old:
             self._by_key.pop(old.key, None)
         try:
-            yield old is not None
+            yield
         except BaseException:
             if old:
                 self._by_key.setdefault(old.key, old)

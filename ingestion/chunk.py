@@ -88,18 +88,19 @@ class Chunker:
         ]
 
     def embedding_texts(self, title: str, chunks: Sequence[Chunk]) -> list[str]:
-        """What the encoders read: title and headings in front, never more than fits."""
+        """What the encoders read of chunks cut here: title and headings in front, never more
+        than fits."""
         bodies = [chunk.text.strip() for chunk in chunks]
         paths = [_path(title, chunk.heading) for chunk in chunks]
         distinct = list(dict.fromkeys(paths))
-        counts = self._count([*bodies, *distinct])
-        sizes = dict(zip(distinct, counts[len(bodies) :], strict=True))
-        texts: list[str] = []
-        for body, size, path in zip(bodies, counts, paths, strict=False):
-            room = self._max_tokens - size - _SPECIAL_TOKENS
-            fitting = path if sizes[path] <= room else self._shortened(path, room)
-            texts.append(f"{fitting}\n{body}")
-        return texts
+        sizes = dict(zip(distinct, self._count(distinct), strict=True))
+        free = self._max_tokens - _SPECIAL_TOKENS  # for headings and body
+        # Most headings fit beside the longest chunk: then nobody needs to count the body's.
+        crowded = [n for n, path in enumerate(paths) if sizes[path] > free - self._chunk_tokens]
+        for n, size in zip(crowded, self._count([bodies[n] for n in crowded]), strict=True):
+            if sizes[paths[n]] > free - size:
+                paths[n] = self._shortened(paths[n], free - size)
+        return [f"{path}\n{body}" for path, body in zip(paths, bodies, strict=True)]
 
     def embedding_text(self, title: str, chunk: Chunk) -> str:
         """What the encoders read of one chunk."""

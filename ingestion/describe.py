@@ -5,6 +5,7 @@ Told in the parent, not by the worker processes: each would hold classifier and 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 
 from ingestion.language import detect
@@ -18,5 +19,5 @@ def described(prepared: Prepared) -> Prepared:
     return replace(
         prepared,
         language=prepared.language or detect(text),
-        signature=signature(text),
+        signature=b64encode(signature(text)).decode(),
     )

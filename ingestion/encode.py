@@ -7,29 +7,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.core.exchange import Failure
 from app.core.ports import DenseEncoder, SparseEncoder, VectorCache
 from app.core.types import EncodedChunk, SparseVector, Vector, Vectors
-from ingestion.prepare import Prepared
+from ingestion.prepare import Prepared, explain
+
 
 class Encoder:
     """Encodes documents, several at a time.
 
     Args:
         cache: Where vectors of texts that were encoded before are looked up.
-        turn: Texts that the model takes at once; between two turns a question has its own.
     """
 
     def __init__(
-        self,
-        dense: DenseEncoder,
-        sparse: SparseEncoder,
-        cache: VectorCache | None = None,
-        turn: int = 16,
+        self, dense: DenseEncoder, sparse: SparseEncoder, cache: VectorCache | None = None
     ) -> None:
         self._dense = dense
         self._sparse = sparse
         self._cache = cache
-        self._turn = turn
 
     async def encode(self, documents: Sequence[Prepared]) -> tuple[list[list[EncodedChunk]], int]:
         """The chunks of each document, and how many texts went through the model."""
@@ -47,6 +43,19 @@ class Encoder:
         ]
         return encoded, computed
 
+    async def encode_each(
+        self, documents: Sequence[Prepared]
+    ) -> tuple[list[list[EncodedChunk] | Failure], int]:
+        """As `encode`, but a document that cannot be encoded costs nothing but itself."""
+        try:
+            encoded, computed = await self.encode(documents)
+        except Exception as error:
+            if len(documents) == 1:
+                return [explain(documents[0].source, error)], 0
+            alone = [await self.encode_each([document]) for document in documents]
+            return [found for (found,), _ in alone], sum(computed for _, computed in alone)
+        return [*encoded], computed
+
     def _terms(self, documents: Sequence[Prepared]) -> list[list[SparseVector]]:
         return [self._sparse.encode_documents(d.texts, d.language) for d in documents]
 
@@ -55,7 +64,7 @@ class Encoder:
         unique = list(dict.fromkeys(texts))
         known = await self._cache.get(unique) if self._cache else [None] * len(unique)
         missing = [text for text, vector in zip(unique, known, strict=True) if vector is None]
-        computed = await self._computed(missing)
+        computed = await self._dense.encode(missing)
         if self._cache and missing:
             await self._cache.put(missing, computed)
         found: dict[str, Vector] = {
@@ -64,12 +73,3 @@ class Encoder:
         found.update(zip(missing, computed, strict=True))
         rows = [found[text] for text in texts]
         return (np.stack(rows) if rows else computed), len(missing)
-
-    async def _computed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of new texts, in order; like lengths go together, as that pads the least."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        found = np.empty((len(texts), self._dense.dimensions), dtype=np.float32)
-        for first in range(0, len(order), self._turn):
-            turn = order[first : first + self._turn]
-            found[turn] = await self._dense.encode([texts[i] for i in turn])
-        return found

@@ -71,7 +71,7 @@ class Prepared:
     flags: Sequence[str]
     chunks: Sequence[Chunk]
     texts: Sequence[str]
-    signature: bytes = b""
+    signature: str = ""
     members: Sequence[str] = ()
 
 

@@ -24,8 +24,14 @@ Reply = Prepared | Unexpected | Failure | Finished
 
 def frame(message: Any, kind: Any) -> bytes:
     """A message of a type, ready to be sent."""
-    body: bytes = _adapter(kind).dump_json(message)
-    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+    written = body(message, kind)
+    return len(written).to_bytes(LENGTH_BYTES, "big") + written
+
+
+def body(message: Any, kind: Any) -> bytes:
+    """A message of a type as JSON."""
+    written: bytes = _adapter(kind).dump_json(message)
+    return written
 
 
 def message(body: bytes, kind: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from app.core.errors import LockedError, PermanentError
 from app.core.types import Scalar
 
 _PAGE = 1000
+_SEGMENTS = 10  # beyond them small ones are merged
+_LARGEST_SEGMENT_KB = 400_000  # of vectors
 
 
 def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar]) -> Any:
@@ -30,11 +34,15 @@ def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar])
             files.mkdir(parents=True, exist_ok=True)
         # Without a record nothing was ever stored: a run was killed while making the shard.
         if made is not None or any(files.iterdir()):
-            shard = q.EdgeShard.load(str(files))
+            # With the configuration, which an index made by an older version takes on as its
+            # segments are built anew.
+            shard = q.EdgeShard.load(str(files), _config(q, dimensions))
         else:
             shard = q.EdgeShard.create(str(files), _config(q, dimensions))
         _index(q, shard)
         mend(q, shard)
+        for left in (files / "temp_segments").glob("*"):  # by a run killed while it optimized
+            shutil.rmtree(left)
     except Exception as error:
         raise _named(error, folder) from error
     if made is None:
@@ -76,21 +84,47 @@ def match(key: str, values: Sequence[str | int]) -> Any:
 
 
 def _config(q: Any, dimensions: int) -> Any:
+    """For ten documents and a million chunks alike.
+
+    A segment with more than 10 MB of vectors gets a graph over int8 copies of them; its
+    originals stay on disk, for the next time a segment is built. Many segments, because one
+    that is being built is held several times over: their size bounds the peak of memory.
+    """
     return q.EdgeConfig(
-        vectors={form.DENSE: q.EdgeVectorParams(size=dimensions, distance=q.Distance.Cosine)},
+        vectors={
+            form.DENSE: q.EdgeVectorParams(
+                size=dimensions, distance=q.Distance.Cosine, memory=q.Memory.Cold
+            )
+        },
         sparse_vectors={form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
         payload_memory=q.Memory.Cached,  # the default pushes it out of the page cache
+        quantization_config=q.ScalarQuantizationConfig(
+            # A few far-off coordinates would make the steps of all others coarse.
+            q.ScalarType.Int8,
+            quantile=0.9999,
+            memory=q.Memory.Cached,
+        ),
+        optimizers=q.EdgeOptimizersConfig(
+            default_segment_number=_SEGMENTS, max_segment_size=_LARGEST_SEGMENT_KB
+        ),
+        max_search_threads=os.cpu_count(),  # the default leaves a core of two idle
     )
 
 
 def _index(q: Any, shard: Any) -> None:
     # Only tenants are worth links of their own in the vector index: another field's value
-    # has so few points that the engine scans them, or, like `live`, nearly all.
-    kinds: dict[str, Any] = {n: q.KeywordIndexParams(enable_hnsw=False) for n in form.KEYWORDS}
-    kinds["tenant"] = q.KeywordIndexParams(is_tenant=True)
-    kinds |= {
-        n: q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False) for n in form.INTEGERS
+    # has so few points that the engine scans them, or, like `live`, nearly all. What every
+    # search asks for is in memory; the rest, nearly half a gigabyte at a million chunks, is not.
+    disk = q.Memory.Cold
+    kinds: dict[str, Any] = {
+        n: q.KeywordIndexParams(enable_hnsw=False, memory=disk) for n in form.KEYWORDS
     }
+    kinds |= {
+        n: q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False, memory=disk)
+        for n in form.INTEGERS
+    }
+    kinds["tenant"] = q.KeywordIndexParams(is_tenant=True)
+    kinds["live"] = q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False)
     for name in kinds.keys() - shard.info().payload_schema.keys():
         shard.update(q.UpdateOperation.create_field_index(name, kinds[name]))
 

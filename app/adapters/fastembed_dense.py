@@ -1,4 +1,4 @@
-"""Dense encoder on ONNX Runtime, through fastembed."""
+"""Dense encoder for the models that fastembed knows, on ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters import bundled
+from app.adapters.batches import in_batches
 from app.adapters.worker import Worker
 from app.core.errors import ConfigError
 from app.core.types import Vectors
 
 
 class FastembedEncoder:
-    """Encodes with the bundled model or any model that fastembed knows by name.
+    """Encodes with a model that fastembed knows by name.
 
     Raises ConfigError when the model is unknown or cannot be loaded.
     """
 
-    def __init__(self, model: str = "bundled", *, threads: int = 0, batch_size: int = 16) -> None:
+    def __init__(self, model: str, *, threads: int = 0, batch_size: int = 16) -> None:
         self._batch_size = batch_size
         self._worker = Worker("dense")
         self._model = _load(model, threads or os.cpu_count() or 1)
-        self.name = bundled.NAME if model == "bundled" else model
-        self.max_tokens = bundled.MAX_TOKENS if model == "bundled" else self._trained_length()
+        self.name = model
+        self.max_tokens = self._trained_length()
         self.dimensions = int(self._model.embedding_size)
         self._counter = self._tokenizer_copy()
         self._model.model.tokenizer.enable_truncation(self.max_tokens)
@@ -43,9 +43,13 @@ class FastembedEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return await self._worker.run(lambda: self._encode(list(texts)))
+        return await in_batches(
+            self._worker,
+            self._encode,
+            texts,
+            size=self._batch_size,
+            dimensions=self.dimensions,
+        )
 
     async def close(self) -> None:
         """Give back the worker."""
@@ -57,12 +61,7 @@ class FastembedEncoder:
         return self._counter
 
     def _encode(self, texts: list[str]) -> Vectors:
-        # A batch is padded to its longest text: like lengths together waste the least.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        ordered = (texts[i] for i in order)
-        found = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        found[order] = list(self._model.embed(ordered, batch_size=self._batch_size))
-        return found
+        return np.array(list(self._model.embed(texts, batch_size=len(texts))), dtype=np.float32)
 
     def _trained_length(self) -> int:
         truncation = self._model.model.tokenizer.truncation or {}
@@ -80,11 +79,6 @@ class FastembedEncoder:
 def _load(model: str, threads: int) -> Any:
     from fastembed import TextEmbedding
 
-    if model == "bundled":
-        _register_bundled(TextEmbedding)
-        return TextEmbedding(
-            bundled.NAME, specific_model_path=str(bundled.FOLDER), threads=threads, cuda=False
-        )
     try:
         return TextEmbedding(model, threads=threads)
     except Exception as error:
@@ -92,20 +86,3 @@ def _load(model: str, threads: int) -> Any:
             f"the embedding model {model!r} cannot be loaded",
             hint="check the network, or set embedding.model to `bundled`",
         ) from error
-
-
-def _register_bundled(registry: Any) -> None:
-    from fastembed.common.model_description import ModelSource, PoolingType
-
-    if any(entry["model"] == bundled.NAME for entry in registry.list_supported_models()):
-        return
-    registry.add_custom_model(
-        model=bundled.NAME,
-        pooling=PoolingType.MEAN,
-        normalization=True,
-        sources=ModelSource(hf=bundled.NAME),
-        dim=bundled.DIMENSIONS,
-        # fastembed joins this to the tokenizer's folder; joined to an absolute path, a
-        # path is that absolute path, so that the weights may stay in their own package.
-        model_file=str(bundled.weights()),
-    )

@@ -38,6 +38,11 @@ def point_id(document: Document, ordinal: int) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{version}\n{ordinal}"))
 
 
+def point_ids(document: Document) -> list[str]:
+    """The ids of all chunks of this version."""
+    return [point_id(document, ordinal) for ordinal in range(document.chunks)]
+
+
 def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any]:
     """All that a point says."""
     return {
@@ -59,6 +64,12 @@ def to_places(sources: Sequence[str]) -> dict[str, Any]:
     """The part of a payload that says where a document was found."""
     first = sources[0]
     return {"source": first, "sources": list(sources), "parent": parent_of(first)}
+
+
+def to_shown(document: Document) -> dict[str, Any]:
+    """The part of a payload that is settled only when readers are to see it."""
+    places = to_places(document.sources or [document.source])
+    return {**places, "ingested_at": document.ingested_at, "live": 1}
 
 
 def to_document(payload: Mapping[str, Any]) -> Document:

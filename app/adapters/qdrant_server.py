@@ -12,7 +12,7 @@ from cachetools import TTLCache
 
 from app.adapters import payload as form
 from app.adapters.fusion import fuse, voices
-from app.adapters.register import Register, refuse_empty, refuse_mismatch
+from app.adapters.register import Register, refuse_empty, refuse_mismatch, refuse_partial
 from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
 from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
@@ -123,14 +123,31 @@ class QdrantStore(Register):
             PermanentError: There are no chunks.
             TransientError: Others keep replacing the same document at the same time.
         """
-        refuse_empty(document, chunks)
         for pause in _PAUSES:
-            await self._switch(document, chunks)
+            await self._stage(document, chunks)
+            await self._switch(document)
             # Another writer of this document may have taken our points for its old ones.
             if await self._count(document) == len(chunks):
                 return
             await asyncio.sleep(pause * random.random())  # noqa: S311 - not a secret
         raise TransientError(f"{document.source} is being replaced by others at the same time")
+
+    @_reaching
+    async def stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        """Store a version beside the old one. Raises PermanentError without chunks."""
+        await self._stage(document, chunks)
+
+    @_reaching
+    async def show(self, document: Document) -> None:
+        """Show a staged version, then delete the old.
+
+        Raises TransientError when it is not there, or others replace it at the same time.
+        """
+        if await self._count(document) == document.chunks:
+            await self._switch(document)
+            if await self._count(document) == document.chunks:
+                return
+        raise refuse_partial(document)
 
     @_reaching
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
@@ -236,23 +253,26 @@ class QdrantStore(Register):
             await self._create(dimensions)
         return (await self._client.get_collection(self._collection)).config.metadata or {}
 
-    async def _switch(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
-        from qdrant_client import models as m
-
+    async def _stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        refuse_empty(document, chunks)
         # What is live already stays so: new tags must not hide it meanwhile.
         live = await self._stands(document)
-        ids: list[Any] = [form.point_id(document, encoded.chunk.ordinal) for encoded in chunks]
-        old = m.Filter(
-            must=[_match("document_id", [document.document_id])],
-            must_not=[m.HasIdCondition(has_id=ids)],
-        )
         for first in range(0, len(chunks), _UPSERT):
             some = chunks[first : first + _UPSERT]
             points = [_point(document, encoded, live=live) for encoded in some]
             await self._client.upsert(self._collection, points)
+
+    async def _switch(self, document: Document) -> None:
+        from qdrant_client import models as m
+
+        ids: list[Any] = form.point_ids(document)
+        old = m.Filter(
+            must=[_match("document_id", [document.document_id])],
+            must_not=[m.HasIdCondition(has_id=ids)],
+        )
         # In this order: for a moment both are live, which `newest` hides from readers; the
         # other way round there would be neither.
-        show = m.SetPayload(payload={"live": 1}, filter=_version(document))
+        show = m.SetPayload(payload=form.to_shown(document), filter=_version(document))
         await self._client.batch_update_points(
             self._collection,
             [

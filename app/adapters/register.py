@@ -8,7 +8,7 @@ from typing import Any
 
 from app.adapters import payload as form
 from app.adapters.fusion import is_newest, newest
-from app.core.errors import ConfigError, NotFoundError, PermanentError
+from app.core.errors import ConfigError, NotFoundError, PermanentError, TransientError
 from app.core.types import Chunk, Document, EncodedChunk, Scalar, Scope
 
 
@@ -20,6 +20,15 @@ class Register(ABC):
         self, scope: Scope, more: Sequence[form.Condition]
     ) -> list[Mapping[str, Any]]:
         """Payloads of all points in the scope for which `more` holds, in any order."""
+
+    @abstractmethod
+    async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        """See `ChunkStore`."""
+
+    async def add(self, versions: Sequence[tuple[Document, Sequence[EncodedChunk]]]) -> None:
+        """Store documents of which the index holds no version."""
+        for document, chunks in versions:
+            await self.replace(document, chunks)
 
     async def documents(
         self, scope: Scope, *, limit: int | None = None, offset: int = 0
@@ -70,6 +79,13 @@ def refuse_empty(document: Document, chunks: Sequence[EncodedChunk]) -> None:
     """Raise PermanentError for a version without chunks: it would delete the document."""
     if not chunks:
         raise PermanentError(f"{document.source} has no text", hint="check the file")
+
+
+def refuse_partial(document: Document) -> TransientError:
+    """What to raise for a staged version that is not there, or not all of it."""
+    return TransientError(
+        f"the new version of {document.source} was removed by another writer", hint="run again"
+    )
 
 
 def _some(records: list[Mapping[str, Any]], document_id: str) -> list[Mapping[str, Any]]:

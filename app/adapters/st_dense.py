@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.adapters.batches import in_batches
 from app.adapters.model_folder import refuse_missing
 from app.adapters.worker import Worker
 from app.core.errors import ConfigError
@@ -39,9 +40,13 @@ class SentenceTransformerEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        if not texts:
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        return await self._worker.run(lambda: self._encode(list(texts)))
+        return await in_batches(
+            self._worker,
+            self._encode,
+            texts,
+            size=self._batch_size,
+            dimensions=self.dimensions,
+        )
 
     async def close(self) -> None:
         """Give back the worker."""

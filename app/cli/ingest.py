@@ -44,16 +44,24 @@ def ingest(
         bool, typer.Option("--yes", help="Let --sync remove more than half of the documents.")
     ] = False,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="Where it runs; ray is not built yet.")
+        Engine, typer.Option("--engine", help="Where the work is done: here, or on a cluster.")
     ] = Engine.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="ADDR", help="Of the Ray cluster: auto or HOST:PORT."),
+    ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", min=1, help="Processes that read files."),
+        typer.Option(
+            "--workers", metavar="N", min=1, help="Processes that read files; on Ray, workers."
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Add documents to the index; what has not changed is skipped."""
-    _refuse_ray(engine)
+    if address and engine is not Engine.RAY:
+        raise ConfigError("--address is of a Ray cluster", hint="add --engine ray")
+    cluster = (address or "auto") if engine is Engine.RAY else ""
     tags = options.tags(tag)
 
     where = ""
@@ -69,6 +77,7 @@ def ingest(
                 sync=sync,
                 yes=yes,
                 workers=workers or 0,
+                address=cluster,
                 progress=progress,
             )
 
@@ -100,11 +109,6 @@ def summary(report: IngestReport) -> str:
         f"{report.deleted} deleted, {len(report.failures)} failed{extra}: "
         f"{count(report.chunks, 'chunk')} in {report.seconds:.1f} s"
     )
-
-
-def _refuse_ray(engine: Engine) -> None:
-    if engine is Engine.RAY:
-        raise ConfigError("the Ray engine is not built yet", hint="use --engine local")
 
 
 def _where(footnote: object) -> str:

@@ -85,7 +85,26 @@ class ChunkStore(Protocol):
         """Store a version of a document in place of every other version of it.
 
         Readers see the old version or the new one, never both. Running it twice
-        changes nothing.
+        changes nothing. It is `stage`, then `show`.
+        """
+
+    async def add(self, versions: Sequence[tuple[Document, Sequence[EncodedChunk]]]) -> None:
+        """Store documents of which the index holds no version, in as few steps as it can.
+
+        Readers see each of them whole or not at all. Raises as `replace` does.
+        """
+
+    async def stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        """Store a version of a document that readers do not see yet.
+
+        Raises PermanentError when there are no chunks.
+        """
+
+    async def show(self, document: Document) -> None:
+        """Put a staged version, all `document.chunks` of it, in place of every other.
+
+        Its time of ingestion and its places become those of `document`. Raises TransientError
+        when the staged version is not there, whole; then nothing has changed.
         """
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:

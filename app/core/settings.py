@@ -118,10 +118,10 @@ class AnswerSettings(Section):
     relevant: Unit = Field(
         0.5, description="evidence scored below this is thin: other searches are tried"
     )
-    # What 98 % of the answered questions reach that the scorer was fitted on: `keeps` in
+    # What 98.5 % of the answered questions reach that the scorer was fitted on: `keeps` in
     # app/models/sentence_scorer.json.
     answerable: Unit = Field(
-        0.12, description="evidence scored below this is not quoted: the answer is a no"
+        0.10, description="evidence scored below this is not quoted: the answer is a no"
     )
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")

@@ -14,7 +14,8 @@ class Sizes:
         queries: Searches that are timed.
         turns: Of each contestant in the comparison of graphs.
         conversation: Turns of the conversation whose checkpoint is weighed.
-        passages: Texts that are encoded.
+        passages: Chunks that are encoded.
+        library: Chunks of the index whose memory is measured.
         rounds: How often they are encoded; the fastest round counts.
         files: That are ingested, as often.
         many_files: That are ingested once, to see what grows.
@@ -25,9 +26,10 @@ class Sizes:
     turns: int = 300
     conversation: int = 50
     passages: int = 256
-    rounds: int = 3
+    rounds: int = 5
     files: int = 1_000
     many_files: int = 20_000
+    library: int = 1_000_000
 
 
 FULL = Sizes()
@@ -40,4 +42,5 @@ QUICK = Sizes(
     rounds=1,
     files=100,
     many_files=300,
+    library=20_000,
 )

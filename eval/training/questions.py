@@ -200,12 +200,9 @@ def _prose(folder: Path, name: str) -> Set:
 
 def training_chunker() -> Chunker:
     """Cuts as the service does by default."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(bundled.FOLDER / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return Chunker(tokenizer, chunk_tokens=220, min_tokens=24, max_tokens=bundled.MAX_TOKENS)
+    return Chunker(
+        bundled.tokenizer(), chunk_tokens=220, min_tokens=24, max_tokens=bundled.MAX_TOKENS
+    )
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

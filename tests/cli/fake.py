@@ -128,8 +128,10 @@ class FakeFootnote:
         tags: dict[str, str],
         sync: bool = False,
         progress: Callable[[int, int, str], None] | None = None,
+        **more: Any,
     ) -> IngestReport:
-        self.ingested.append({"paths": paths, "tenant": tenant, "tags": tags, "sync": sync})
+        asked = {"paths": paths, "tenant": tenant, "tags": tags, "sync": sync}
+        self.ingested.append(asked | {name: value for name, value in more.items() if value})
         if self.signal:
             os.kill(os.getpid(), self.signal)
             await asyncio.sleep(30)

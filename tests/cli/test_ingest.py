@@ -25,8 +25,20 @@ def test_paths_and_options_are_passed_on(run: Run, fake: FakeFootnote) -> None:
             "tenant": "acme",
             "tags": {"team": "hr", "x": "a=b"},
             "sync": True,
+            "workers": 1,
         }
     ]
+
+
+def test_the_ray_engine_takes_the_cluster_of_this_machine_or_the_one_named(
+    run: Run, fake: FakeFootnote
+) -> None:
+    run("ingest", "docs", "--engine", "ray")
+    run("ingest", "docs", "--engine", "ray", "--address", "10.0.0.1:6379", "--workers", "8")
+    run("ingest", "docs")
+
+    assert [asked.get("address") for asked in fake.ingested] == ["auto", "10.0.0.1:6379", None]
+    assert [asked.get("workers") for asked in fake.ingested] == [None, 8, None]
 
 
 def test_the_summary_is_one_line(run: Run, fake: FakeFootnote) -> None:

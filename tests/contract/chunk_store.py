@@ -8,7 +8,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.core.errors import ConfigError, InputError, NotFoundError, PermanentError
+from app.core.errors import (
+    ConfigError,
+    InputError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+)
 from app.core.ports import ChunkStore
 from app.core.types import Passage, Scalar, Scope
 from tests.support.documents import Made, asking, made
@@ -145,6 +151,52 @@ class ChunkStoreContract:
         await store.replace(*made("a.md", [LAPTOP], tenant="them"))
 
         assert await store.documents(Scope("us", {"tenant": "them"})) == []
+
+    async def test_a_staged_version_is_seen_only_when_it_is_shown(self, store: ChunkStore) -> None:
+        old, new = made("a.md", [LEAVE, TRAVEL]), made("a.md", [LAPTOP])
+        await store.replace(*old)
+
+        await store.stage(*new)
+        assert texts(await store.search(asking("stolen laptop"), HERE)) == [LEAVE, TRAVEL]
+        assert await store.documents(HERE) == [old.document]
+
+        shown = new.document.model_copy(
+            update={"sources": ["a.md", "b.md"], "ingested_at": "2031-01-01T00:00:00+00:00"}
+        )
+        await store.show(shown)
+        assert texts(await store.search(asking("stolen laptop"), HERE)) == [LAPTOP]
+        assert await store.documents(HERE) == [shown]
+        assert [chunk.text for chunk in await store.chunks(old.id, HERE)] == [LAPTOP]
+        assert (await store.info()).chunks == 1
+
+    async def test_what_is_not_staged_or_not_all_of_it_takes_nobodys_place(
+        self, store: ChunkStore
+    ) -> None:
+        old, new = made("a.md", [LEAVE]), made("a.md", [TRAVEL, LAPTOP])
+        await store.replace(*old)
+
+        with pytest.raises(TransientError):
+            await store.show(new.document)
+        await store.stage(new.document, new.chunks[:1])
+        with pytest.raises(TransientError):
+            await store.show(new.document)
+        with pytest.raises(PermanentError):
+            await store.stage(new.document, [])
+
+        assert await store.documents(HERE) == [old.document]
+        assert texts(await store.search(asking("annual leave"), HERE)) == [LEAVE]
+        await store.replace(*new)
+        assert [chunk.text for chunk in await store.chunks(new.id, HERE)] == [TRAVEL, LAPTOP]
+
+    async def test_staged_again_and_shown_twice_changes_nothing(self, store: ChunkStore) -> None:
+        version = made("a.md", [LEAVE, TRAVEL])
+        for _ in range(2):
+            await store.stage(*version)
+        for _ in range(2):
+            await store.show(version.document)
+
+        assert (await store.info()).chunks == 2
+        assert await store.documents(HERE) == [version.document]
 
     @pytest.mark.parametrize(
         ("filters", "expected"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import qdrant_edge as q
 
@@ -178,6 +181,87 @@ class TestEdgeStore(ChunkStoreContract):
         assert (shelf.folder / "fingerprint.json").exists()
         assert await store.search(asking("leave"), HERE)
         await store.close()
+
+    async def test_what_a_killed_optimization_left_on_the_disk_is_removed(
+        self, shelf: FolderShelf, store: EdgeStore
+    ) -> None:
+        await store.replace(*made("a.md", [LEAVE]))
+        await store.close()
+        left = shelf.folder / "shard" / "temp_segments" / "half-built"
+        left.mkdir(parents=True)
+        (left / "matrix.dat").write_bytes(b"0" * 100)
+
+        store = await shelf.open()
+
+        assert not left.exists()
+        assert await store.search(asking("leave"), HERE)
+
+    async def test_an_index_made_before_vectors_were_quantized_still_answers(
+        self, shelf: FolderShelf
+    ) -> None:
+        await _make_as_before(shelf.folder)
+
+        store = await shelf.open()
+        await store.replace(*made("a.md", [LEAVE, TRAVEL]))
+        await store.optimize()
+        await store.close()
+        store = await shelf.open()
+
+        assert (await store.info()).chunks == 2
+        assert (await store.search(asking("annual leave"), HERE))[0].text == LEAVE
+
+
+class TestManyChunks:
+    """Enough of them for a graph over quantized vectors, which a few never get."""
+
+    DIMENSIONS, DOCUMENTS, CHUNKS = 1024, 30, 100  # the engine's threshold is 10 MB of vectors
+
+    @pytest.mark.parametrize("piece", [1 << 30, 8 << 20], ids=["at once", "in pieces"])
+    async def test_the_nearest_are_found_and_nothing_is_lost(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+    ) -> None:
+        vectors = self._vectors()
+        monkeypatch.setattr("app.adapters.qdrant_edge._PIECE", piece)
+        store = await EdgeStore.open(tmp_path, dimensions=self.DIMENSIONS, fingerprint={})
+        for n in range(self.DOCUMENTS):
+            document, chunks = made(f"{n}.md", [f"chunk {n} {c}" for c in range(self.CHUNKS)])
+            mine = vectors[n * self.CHUNKS : (n + 1) * self.CHUNKS]
+            again = [replace(chunk, dense=row) for chunk, row in zip(chunks, mine, strict=True)]
+            await store.replace(document, again)
+        await store.optimize()
+
+        info = await store.info()
+        assert (info.documents, info.chunks) == (self.DOCUMENTS, self.DOCUMENTS * self.CHUNKS)
+        assert len(await store.documents(HERE)) == self.DOCUMENTS
+        shared = 0
+        for row in vectors[::100]:
+            query = replace(asking("", limit=10), dense=row)
+            found = {passage.text for passage in await store.search(query, HERE)}
+            nearest = np.argsort(-(vectors @ row))[:10].tolist()
+            shared += len(found & {f"chunk {n // 100} {n % 100}" for n in nearest})
+        assert shared / (10 * self.DOCUMENTS) > 0.9
+        await store.close()
+
+    def _vectors(self) -> Any:
+        rng = np.random.default_rng(0)
+        topics = rng.standard_normal((20, self.DIMENSIONS))
+        rows = self.DOCUMENTS * self.CHUNKS
+        found = topics[rng.integers(0, 20, rows)] + rng.standard_normal((rows, self.DIMENSIONS))
+        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+async def _make_as_before(folder: Path) -> None:
+    """An index as it was made when its vectors were kept in memory as they are."""
+    from app.adapters.payload import BM25, DENSE
+
+    (folder / "shard").mkdir(parents=True)
+    config = q.EdgeConfig(
+        vectors={DENSE: q.EdgeVectorParams(size=DIMENSIONS, distance=q.Distance.Cosine)},
+        sparse_vectors={BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
+        payload_memory=q.Memory.Cached,
+    )
+    q.EdgeShard.create(str(folder / "shard"), config).close()
+    (folder / "fingerprint.json").write_text(json.dumps(dict(FINGERPRINT)), encoding="utf-8")
 
 
 async def _as_if_killed(

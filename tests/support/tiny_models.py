@@ -63,6 +63,23 @@ def tiny_onnx_cross_encoder(folder: Path) -> Path:
     graph += _bytes(5, _scalar("middle", 30_000.0)) + _bytes(5, _scalar("scale", 1 / 5_000))
     graph += _bytes(11, _tensor("input_ids", 7, "sequence"))
     graph += _bytes(12, _tensor("logits", 1, "one"))
+    return _onnx_folder(folder, graph)
+
+
+def tiny_onnx_embedder(folder: Path) -> Path:
+    """An ONNX embedding model without layers: each token has a random vector of its own."""
+    import numpy as np
+
+    table = np.random.default_rng(7).standard_normal((30522, 16), dtype=np.float32)
+    graph = _bytes(1, _node("Gather", ["table", "input_ids"], "last_hidden_state"))
+    graph += _bytes(2, b"tiny")
+    graph += _bytes(5, _table("table", table.shape, table.tobytes()))
+    graph += _bytes(11, _tensor("input_ids", 7, "sequence"))
+    graph += _bytes(12, _tensor("last_hidden_state", 1, "sequence", "width"))
+    return _onnx_folder(folder, graph)
+
+
+def _onnx_folder(folder: Path, graph: bytes) -> Path:
     model = _int(1, 8) + _bytes(7, graph) + _bytes(8, _int(2, 12))
     folder.mkdir(parents=True, exist_ok=True)
     for file in bundled.FOLDER.glob("*.json"):
@@ -104,6 +121,11 @@ def _scalar(name: str, value: float) -> bytes:
     return _int(2, 1) + _bytes(9, struct.pack("<f", value)) + _bytes(8, name.encode())
 
 
-def _tensor(name: str, kind: int, second: str) -> bytes:
-    shape = b"".join(_bytes(1, _bytes(2, dim.encode())) for dim in ("batch", second))
+def _table(name: str, shape: tuple[int, ...], data: bytes) -> bytes:
+    dims = b"".join(_int(1, length) for length in shape)
+    return dims + _int(2, 1) + _bytes(9, data) + _bytes(8, name.encode())
+
+
+def _tensor(name: str, kind: int, *more: str) -> bytes:
+    shape = b"".join(_bytes(1, _bytes(2, dim.encode())) for dim in ("batch", *more))
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _int(1, kind) + _bytes(2, shape)))

@@ -11,7 +11,7 @@ from app.core.types import Vectors
 
 DIMENSIONS = 384
 WORDS_OF_CHUNK = 80
-_WORDS_OF_QUERY = 6
+WORDS_OF_QUERY = 6
 _CENTRES = 200
 _VOCABULARY = np.array([f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in range(500)])
 
@@ -31,9 +31,9 @@ def make_corpus(chunks: int, queries: int) -> Corpus:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(_CENTRES, DIMENSIONS))
     return Corpus(
-        texts=[f"{_words(rng, WORDS_OF_CHUNK)} id{n}" for n in range(chunks)],
+        texts=[f"{words(rng, WORDS_OF_CHUNK)} id{n}" for n in range(chunks)],
         vectors=_unit(rng, centres, chunks),
-        queries=[_words(rng, _WORDS_OF_QUERY) for _ in range(queries)],
+        queries=[words(rng, WORDS_OF_QUERY) for _ in range(queries)],
         query_vectors=_unit(rng, centres, queries),
     )
 
@@ -43,7 +43,8 @@ def number_of(text: str) -> int:
     return int(text.rsplit(" id", 1)[1])
 
 
-def _words(rng: np.random.Generator, count: int) -> str:
+def words(rng: np.random.Generator, count: int) -> str:
+    """Words with a blank between; a few of them make up most of any text."""
     ranks = np.minimum(rng.zipf(1.3, count), len(_VOCABULARY)) - 1
     return " ".join(_VOCABULARY[ranks])
 

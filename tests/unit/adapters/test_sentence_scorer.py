@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.fastembed_dense import FastembedEncoder
+from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.sentence_scorer import SentenceScorer
 from app.core.ports import Reranker
 from app.core.types import Vectors
@@ -38,7 +38,7 @@ ANSWERS = [
 class CountingEncoder:
     """The bundled encoder; notes every text that it is asked to encode."""
 
-    def __init__(self, encoder: FastembedEncoder) -> None:
+    def __init__(self, encoder: BundledEncoder) -> None:
         self._encoder = encoder
         self.seen: list[str] = []
 
@@ -51,12 +51,12 @@ class CountingEncoder:
 
 
 @pytest.fixture(scope="module")
-def bundled() -> FastembedEncoder:
-    return FastembedEncoder("bundled")
+def bundled() -> BundledEncoder:
+    return BundledEncoder()
 
 
 @pytest.fixture
-def encoder(bundled: FastembedEncoder) -> CountingEncoder:
+def encoder(bundled: BundledEncoder) -> CountingEncoder:
     return CountingEncoder(bundled)
 
 
@@ -148,7 +148,7 @@ async def test_odd_questions_get_scores_too(scorer: SentenceScorer, question: st
 
 
 async def test_closing_it_leaves_the_encoder_to_others(
-    scorer: SentenceScorer, bundled: FastembedEncoder
+    scorer: SentenceScorer, bundled: BundledEncoder
 ) -> None:
     await scorer.close()
     assert (await bundled.encode(["leave"])).shape == (1, bundled.dimensions)

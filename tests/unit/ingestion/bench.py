@@ -103,19 +103,27 @@ async def open_bench(folder: Path, tokenizer: Any, name: str = "index", **option
 
 
 async def stopped(bench: Bench, *, after: int, **options: Any) -> IngestReport:
-    """A run that is cancelled while it writes a document, after so many others."""
-    count, replace = 0, bench.store.replace
+    """A run that is cancelled while it writes documents, after about so many others."""
+    written, add, replace = 0, bench.store.add, bench.store.replace
 
-    async def replace_or_stop(document: Document, chunks: Sequence[EncodedChunk]) -> None:
-        nonlocal count
-        if count == after:
+    def count(documents: int) -> None:
+        nonlocal written
+        written += documents
+        if written > after:
             running.cancel()
-        count += 1
+
+    async def count_and_add(versions: Sequence[Any]) -> None:
+        count(len(versions))
+        await add(versions)
+
+    async def count_and_replace(document: Document, chunks: Sequence[EncodedChunk]) -> None:
+        count(1)
         await replace(document, chunks)
 
     running = asyncio.create_task(bench.run(**options))
-    bench.store.replace = replace_or_stop  # type: ignore[method-assign]
+    bench.store.add = count_and_add  # type: ignore[method-assign]
+    bench.store.replace = count_and_replace  # type: ignore[method-assign]
     try:
         return await running
     finally:
-        bench.store.replace = replace  # type: ignore[method-assign]
+        bench.store.add, bench.store.replace = add, replace  # type: ignore[method-assign]

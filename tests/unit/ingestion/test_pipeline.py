@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from app.core.exchange import Failure
 from app.core.types import Chunk, Document, Scope
 from ingestion.context import Contexts
-from ingestion.run import NearPolicy
+from ingestion.copies import CopyPolicy
 from tests.unit.ingestion import made
 from tests.unit.ingestion.bench import HERE, Bench, counts, open_bench, stopped
 
@@ -334,7 +334,7 @@ async def test_a_document_nearly_the_same_as_another_says_so(bench: Bench) -> No
 async def test_near_duplicates_are_left_out_where_that_is_wanted(
     tmp_path: Path, tokenizer: Any
 ) -> None:
-    bench = await open_bench(tmp_path, tokenizer, near=NearPolicy("skip"))
+    bench = await open_bench(tmp_path, tokenizer, copies=CopyPolicy("skip"))
     bench.write("a.md", f"# Tea\n\n{LONG}\n")
     file = bench.write("b.md", "# Coffee\n\nCoffee has its price.\n")
     await bench.run()

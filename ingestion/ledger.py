@@ -1,0 +1,294 @@
+"""The books of a run: what is to be done with each file, and what has been done.
+
+Nothing here waits for files, models or cores; the store is asked only to forget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from app.core.exchange import Failure, IngestReport
+from app.core.ports import ChunkStore
+from app.core.types import MEMBER, Document, Scope, parent_of
+from ingestion.catalogue import Catalogue, Entry, Key
+from ingestion.copies import Copies, CopyPolicy
+from ingestion.prepare import Prepared, Unexpected
+from ingestion.sources import coverage
+
+Progress = Callable[[int, int, str], None]
+"""Called with files done, files in all, and the file just finished."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Content:
+    """New content on its way into the store, and the places where it was found so far."""
+
+    key: Key
+    sources: list[str]
+    document_id: str = ""
+    """Decided in advance where others than the writer need it."""
+
+
+class Ledger:
+    """The books of a run for one tenant.
+
+    Args:
+        new_id: Makes a document's id out of a name.
+        progress: Told after every file.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ChunkStore,
+        tenant: str,
+        tags: Mapping[str, str],
+        new_id: Callable[[str], str],
+        copies: CopyPolicy,
+        progress: Progress | None,
+    ) -> None:
+        self._store = store
+        self._scope = Scope(tenant)
+        self._tags = dict(tags)
+        self._new_id = new_id
+        self._copies = Copies(copies)
+        self._progress = progress
+        self._catalogue = Catalogue(())
+        self._coming: dict[Key, Content] = {}
+        self._relocated: set[Entry] = set()
+        self._done = self._total = 0
+        self.report = IngestReport()
+
+    async def open(self, files: int) -> None:
+        """Read the register, and put right what a killed run left.
+
+        Args:
+            files: How many the run will look at.
+        """
+        self._total = files
+        documents = await self._store.documents(self._scope)
+        self._catalogue = Catalogue(documents)
+        for document in documents:
+            self._copies.remember(document.document_id, document.signature)
+        await self._settle(self._catalogue.stale)
+
+    # New content
+
+    def claim(self, source: str, content_hash: str) -> Content | None:
+        """What is to be stored for a file; None when its content is in the index or coming."""
+        key = Key.of(source, content_hash, self._tags)
+        if entry := self._catalogue.with_key(key):
+            if source not in entry.sources:
+                self._relocated |= self._catalogue.share(source, entry)
+                self.report.shared += 1
+            self.report.unchanged += 1
+            self._tell(source)
+            return None
+        if coming := self._coming.get(key):
+            coming.sources.append(source)
+            self.report.shared += 1
+            return None
+        self._coming[key] = content = Content(key, [source])
+        return content
+
+    def wanted(
+        self, source: str, content: Content, outcome: Prepared | Failure
+    ) -> tuple[Content, Prepared] | None:
+        """What is to be stored of what came out of a file, if anything.
+
+        Args:
+            source: The file.
+            content: What was claimed for it.
+            outcome: A member's document, or its own.
+        """
+        member = outcome.source != source
+        if isinstance(outcome, Failure):
+            self.fail(outcome) if member else self.drop(content, outcome)
+            return None
+        wanted = self.claim(outcome.source, outcome.content_hash) if member else content
+        if wanted is None:
+            return None
+        if outcome.content_hash != wanted.key.content_hash:
+            self.drop(content, Failure(source, "it changed while it was read", "run again"))
+            return None
+        return wanted, outcome
+
+    def drop(self, content: Content, failure: Failure) -> None:
+        """New content came to nothing, wherever it was found."""
+        self._coming.pop(content.key, None)
+        for source in content.sources:
+            self.fail(replace(failure, source=source))
+
+    def fail(self, failure: Failure) -> None:
+        """A file came to nothing."""
+        if isinstance(failure, Unexpected):
+            log.error("ingest.file_failed", source=failure.source, trace=failure.trace)
+        self.report.failures.append(Failure(failure.source, failure.error, failure.hint))
+        self._tell(failure.source)
+
+    # Versions
+
+    def draft(self, content: Content) -> Document:
+        """All of a document that does not depend on what is in its file."""
+        first = content.sources[0]
+        document_id = content.document_id or self.id_for(content)
+        return Document(
+            document_id=document_id,
+            title="",
+            source=first,
+            sources=list(content.sources),
+            parent=parent_of(first),
+            content_hash=content.key.content_hash,
+            chunks=0,
+            pages=0,
+            tenant=self._scope.tenant,
+            tags=self._tags,
+            ingested_at=datetime.now(UTC).isoformat(),
+        )
+
+    def id_for(self, content: Content) -> str:
+        """The id under which new content is to be stored."""
+        return self._catalogue.id_for(content.key, content.sources, self._new_id)
+
+    def is_new(self, document: Document) -> bool:
+        """Whether the index holds no version of a document."""
+        return not self._catalogue.knows(document.document_id)
+
+    async def begin(self, content: Content, prepared: Prepared, chunks: int) -> Document | None:
+        """The version that is to be stored; None where it is a copy that nobody wants."""
+        # A file's members that are no more go first: once its own new version stands,
+        # nothing would tell the next run of them.
+        for member in self._catalogue.members(prepared.source) - {*prepared.members}:
+            if self._catalogue.owns(member):
+                await self._settle(self._catalogue.release(member))
+        document = completed(self.draft(content), prepared, chunks)
+        flags = self._copies.flags(document.document_id, prepared.signature)
+        if flags and self._copies.unwanted:
+            await self._leave_out(content)
+            return None
+        self._copies.remember(document.document_id, prepared.signature)
+        return document.model_copy(update={"flags": [*document.flags, *flags]})
+
+    @contextmanager
+    def replacing(self, document: Document) -> Iterator[None]:
+        """While a new version is written, nothing counts on the old content."""
+        with self._catalogue.replacing(document.document_id):
+            try:
+                yield
+            except BaseException:
+                self._copies.forget(document.document_id)
+                raise
+
+    async def end(self, content: Content, document: Document) -> None:
+        """A version stands in the store."""
+        report, updated = self.report, not self.is_new(document)
+        entry = Entry(document.document_id, content.key)
+        del self._coming[content.key]
+        touched = self._catalogue.put(entry, content.sources)
+        if content.sources != document.sources:  # found at another place meanwhile
+            self._relocated.add(entry)
+        report.updated += updated
+        report.added += not updated
+        report.unchanged += len(content.sources) - 1
+        report.flagged += bool(document.flags)
+        report.chunks += document.chunks
+        await self._settle(touched)
+        for source in content.sources:
+            self._tell(source)
+
+    async def _leave_out(self, content: Content) -> None:
+        del self._coming[content.key]
+        self.report.skipped += len(content.sources)
+        for source in content.sources:
+            if self._catalogue.owns(source):  # it is no longer what it was
+                await self._settle(self._catalogue.release(source))
+            self._tell(source)
+
+    # The end
+
+    async def mirror(
+        self, paths: Sequence[str | Path], present: Iterable[str], *, most: float
+    ) -> None:
+        """Remove documents that were under `paths` and are no longer.
+
+        Args:
+            present: The files that are there.
+            most: Share of the documents that may go; when more would, none do.
+        """
+        await self._settle([*self._relocated])
+        gone = await self._gone(paths, {*present})
+        lost = sum(gone.issuperset(entry.sources) for entry in self._catalogue.entries())
+        if lost > most * len(self._catalogue):
+            self.report.failures.append(
+                Failure(
+                    ", ".join(map(str, paths)),
+                    f"--sync would remove {lost} of {len(self._catalogue)} documents",
+                    "check the paths; if it is meant, add --yes",
+                )
+            )
+            return
+        for source in sorted(gone):
+            if self._catalogue.owns(source):
+                await self._settle(self._catalogue.release(source))
+
+    async def close(self) -> None:
+        """Write down where documents are found now."""
+        await self._settle([*self._relocated])
+        for entry in self._relocated:
+            await self._store.relocate(entry.document_id, self._scope, entry.sources)
+
+    async def _gone(self, paths: Sequence[str | Path], present: set[str]) -> set[str]:
+        """Places under `paths` that could be looked into and hold nothing any more."""
+        covered = coverage(paths)
+        failed = [failure.source for failure in self.report.failures]
+        unread = coverage(await asyncio.to_thread(lambda: [*filter(os.path.lexists, failed)]))
+        return {
+            source
+            for source in self._catalogue.sources()
+            if (file := source.partition(MEMBER)[0]) not in present
+            and covered(file)
+            and not unread(file)
+        }
+
+    async def _settle(self, entries: Iterable[Entry]) -> None:
+        """Delete documents that are nowhere any more; the others have moved."""
+        for entry in entries:
+            if entry.sources:
+                self._relocated.add(entry)
+            else:
+                self._relocated.discard(entry)
+                self._catalogue.forget(entry)
+                self._copies.forget(entry.document_id)
+                await self._store.delete(entry.document_id, self._scope)
+                self.report.deleted += 1
+
+    def _tell(self, source: str) -> None:
+        """One more file is done; members are part of theirs."""
+        if MEMBER in source:
+            return
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total, Path(source).name)
+
+
+def completed(draft: Document, prepared: Prepared, chunks: int) -> Document:
+    """A document with what was found in its file."""
+    found = {
+        "title": prepared.title,
+        "language": prepared.language,
+        "pages": prepared.pages,
+        "flags": list(prepared.flags),
+        "chunks": chunks,
+        "signature": prepared.signature,
+    }
+    return draft.model_copy(update=found)

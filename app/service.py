@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,18 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from app.core.errors import InputError, NotFoundError
-from app.core.exchange import Ask, Delta, Done, Event, Feedback, IngestReport, Step
+from app.adapters.switching import SwitchingStore, pinned
+from app.core.errors import ConfigError, InputError, NotFoundError
+from app.core.exchange import (
+    Ask,
+    Delta,
+    Done,
+    Event,
+    Feedback,
+    IngestReport,
+    RebuildReport,
+    Step,
+)
 from app.core.ports import AnswerCache, ChunkStore, Memory, RateLimiter
 from app.core.run import Run
 from app.core.settings import Settings
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
+    from app.index import Index
     from app.jobs.desk import JobDesk
     from ingestion.pipeline import Ingestor
 
@@ -46,6 +57,7 @@ class Footnote:
     Args:
         base: The context of every question, but for its run, scope and conversation.
         tracer: Gives the callbacks that trace a question, if any.
+        open_index: Opens what rebuilds the index in the form of some settings.
     """
 
     settings: Settings
@@ -56,6 +68,7 @@ class Footnote:
     ingestor: Ingestor
     jobs: JobDesk
     tracer: Callable[[], Sequence[Any]] = list
+    open_index: Callable[[Settings], AbstractAsyncContextManager[Index]] | None = None
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """One question of a conversation at a time: two would overwrite each other's turn."""
 
@@ -96,7 +109,9 @@ class Footnote:
         if not 1 <= most <= _MOST_RESULTS:
             raise InputError(f"k is {most}", hint=f"ask for 1 to {_MOST_RESULTS} passages")
         query = checked(query, self.settings.answer.max_question_chars)
-        found = await search(Query(query, query), self.base, scope, limit=most)
+        async with pinned(self.store) as store:
+            context = replace(self.base, store=store)
+            found = await search(Query(query, query), context, scope, limit=most)
         ranked = await rank(
             query, found, reranker=self.base.reranker, settings=self.settings.reranking
         )
@@ -130,6 +145,31 @@ class Footnote:
             address=address,
             progress=progress,
         )
+
+    async def rebuild(
+        self,
+        progress: Callable[[int, int, str], None] | None = None,
+        settings: Settings | None = None,
+    ) -> RebuildReport:
+        """Rebuild the index beside the one in use, while this service answers.
+
+        Nothing is ingested meanwhile. With the service's own settings it goes over to the new
+        index; with others it answers from the old one until it is restarted with them.
+
+        Args:
+            progress: Told after every few documents.
+            settings: Whose sections `embedding` and `ingestion` the new index follows.
+
+        Raises PermanentError when the new index is not as good as the old one, which stays.
+        """
+        store = self.store
+        if self.open_index is None or not isinstance(store, SwitchingStore):
+            raise ConfigError("this service cannot rebuild its index")
+        wanted = settings or self.settings
+        changed = {"embedding": wanted.embedding, "ingestion": wanted.ingestion}
+        ours = self.settings.model_copy(update=changed)
+        async with self.ingestor.paused(), self.open_index(ours) as index:
+            return await index.rebuild(progress, live=store)
 
     async def conversation(self, conversation_id: str, tenant: str) -> list[Message]:
         """The messages of a conversation. Raises NotFoundError."""
@@ -191,22 +231,28 @@ class Footnote:
         config = _thread(request.scope.tenant, conversation)
         thread = config["configurable"]["thread_id"]
         last: Done | None = None
-        stream = self.graph.astream(
-            {"question": request.question},
-            {**config, "callbacks": list(self.tracer()), "recursion_limit": _MOST_STEPS},
-            context=context,
-            stream_mode="custom",
-            durability="exit",
-        )
         turn = self.turns.setdefault(thread, asyncio.Lock())
         async with turn:
             try:
-                async with context.held, aclosing(stream) as events:  # type: ignore[type-var]
-                    async for event in events:
-                        if isinstance(event, Done):
-                            last = event
-                        elif isinstance(event, (Step, Delta)):
-                            yield event
+                # One and the same index to the end of the answer, whatever is rebuilt meanwhile.
+                async with pinned(self.store) as store, context.held:
+                    stream = self.graph.astream(
+                        {"question": request.question},
+                        {
+                            **config,
+                            "callbacks": list(self.tracer()),
+                            "recursion_limit": _MOST_STEPS,
+                        },
+                        context=replace(context, store=store),
+                        stream_mode="custom",
+                        durability="exit",
+                    )
+                    async with aclosing(stream) as events:  # type: ignore[type-var]
+                        async for event in events:
+                            if isinstance(event, Done):
+                                last = event
+                            elif isinstance(event, (Step, Delta)):
+                                yield event
             finally:  # also when the reader has left: what was begun must leave nothing behind
                 await self._prune(thread)
         if last is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,12 +24,13 @@ from app.adapters.postgres_jobs import PostgresJobs
 from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
 from app.adapters.sentence_scorer import SentenceScorer
 from app.adapters.sqlite_jobs import SqliteJobs
+from app.adapters.switching import SwitchingStore
 from app.core.errors import ConfigError
 from app.core.ports import (
     AnswerCache,
-    ChunkStore,
     DenseEncoder,
     Gateway,
+    Generations,
     Jobs,
     Memory,
     RateLimiter,
@@ -35,8 +38,9 @@ from app.core.ports import (
     VectorCache,
 )
 from app.core.run import Run
-from app.core.settings import Settings
+from app.core.settings import EmbeddingSettings, IngestionSettings, QdrantSettings, Settings
 from app.core.types import Scalar, Scope
+from app.index import Index
 from app.jobs.desk import JobDesk
 from app.jobs.spool import Spool
 from app.service import Footnote
@@ -48,8 +52,12 @@ from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ExtractiveReader, ModelWriter
 from ingestion.chunk import Chunker
+from ingestion.cluster import Cluster
+from ingestion.cluster_worker import Tools
 from ingestion.context import CONTEXT_TOKENS, Contexts
 from ingestion.copies import CopyPolicy
+from ingestion.encode import Encoder
+from ingestion.formats.kinds import named
 from ingestion.isolation import ParserPool
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.pipeline import Ingestor
@@ -70,7 +78,8 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
         sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
         chunker = _chunker(settings, dense)
-        store = await _closing(stack, await _store(settings, dense, sparse, chunker))
+        generations = _generations(settings, dense, sparse, chunker)
+        store = await _closing(stack, SwitchingStore(await generations.current()))
         scorer = await asyncio.to_thread(SentenceScorer.load, dense)
         reranker = await asyncio.to_thread(_reranker, settings, scorer)
         if reranker:
@@ -94,6 +103,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
             parsers=partial(_parsers, settings, dense),
             document_id=payload.document_id,
             cache=vectors,
+            cluster=partial(_cluster, settings, _fingerprint(settings, dense, sparse, chunker)),
             contexts=_contexts(settings, dense, model),
             copies=CopyPolicy(
                 settings.ingestion.near_duplicates, settings.ingestion.near_threshold
@@ -126,6 +136,31 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 alone=not settings.qdrant.url,
             ),
             tracer=_tracer(settings, stack),
+            open_index=open_index,
+        )
+
+
+@asynccontextmanager
+async def open_index(settings: Settings) -> AsyncIterator[Index]:
+    """What works on the index as a whole, with models of its own; opens no index yet.
+
+    Raises ConfigError when a setting, a model or an installed package does not fit.
+    """
+    async with AsyncExitStack() as stack:
+        dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
+        sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
+        chunker = _chunker(settings, dense)
+        vectors = _vector_cache(settings, dense)
+        if vectors:
+            stack.push_async_callback(vectors.close)
+        yield Index(
+            generations=_generations(settings, dense, sparse, chunker),
+            dense=dense,
+            sparse=sparse,
+            encoder=Encoder(dense, sparse, vectors),
+            chunker=chunker,
+            parsers=partial(_parsers, settings, dense),
+            kind=named,
         )
 
 
@@ -227,10 +262,61 @@ def _vector_cache(settings: Settings, dense: DenseEncoder) -> VectorCache | None
     )
 
 
-async def _store(
+def _cluster(
+    settings: Settings, fingerprint: Mapping[str, Scalar], address: str, workers: int
+) -> Cluster:
+    """A Ray cluster whose workers get no more of the settings than they need."""
+    qdrant = settings.qdrant
+    secrets = {"url": _reveal(qdrant.url), "api_key": _reveal(qdrant.api_key)}
+    threads = settings.embedding.threads or 1  # a worker for each CPU keeps them busy as it is
+    wanted = {
+        "qdrant": qdrant.model_dump() | secrets,
+        "embedding": settings.embedding.model_dump() | {"threads": threads},
+        "ingestion": settings.ingestion.model_dump(),
+    }
+    return Cluster(address, workers, partial(open_tools, json.dumps(wanted), dict(fingerprint)))
+
+
+@asynccontextmanager
+async def open_tools(wanted: str, fingerprint: Mapping[str, Scalar]) -> AsyncIterator[Tools]:
+    """What a worker of a Ray cluster works with, on its node.
+
+    Args:
+        wanted: Sections of the settings, as JSON.
+        fingerprint: The driver's.
+
+    Raises:
+        ConfigError: The node has another version, or lacks a model.
+        TransientError: The Qdrant server does not answer this node.
+    """
+    sections = json.loads(wanted)
+    settings = Settings.model_construct(
+        qdrant=QdrantSettings(**sections["qdrant"]),
+        embedding=EmbeddingSettings(**sections["embedding"]),
+        ingestion=IngestionSettings(**sections["ingestion"]),
+    )
+    async with AsyncExitStack() as stack:
+        dense = await _closing(stack, await asyncio.to_thread(encoder, settings))
+        sparse = Bm25Encoder(settings.ingestion.language, settings.ingestion.bm25_avg_len)
+        chunker = _chunker(settings, dense)
+        if _fingerprint(settings, dense, sparse, chunker) != fingerprint:
+            raise ConfigError(
+                f"{socket.gethostname()} has another version or model than this machine",
+                hint="install the same version of footnote-rag and the same models on every node",
+            )
+        store = None
+        if settings.qdrant.url:
+            generations = _generations(settings, dense, sparse, chunker)
+            store = await _closing(stack, await generations.current())
+        parsers = await stack.enter_async_context(_parsers(settings, dense, 1))
+        yield Tools(parsers, Encoder(dense, sparse), store)
+
+
+def _fingerprint(
     settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
-) -> ChunkStore:
-    fingerprint: Mapping[str, Scalar] = {
+) -> Mapping[str, Scalar]:
+    """What an index is made with."""
+    return {
         "embedding": dense.name,
         "dimensions": dense.dimensions,
         "bm25": sparse.name,
@@ -238,19 +324,26 @@ async def _store(
         "parser": PARSER_VERSION,
         "context": settings.ingestion.context,
     }
+
+
+def _generations(
+    settings: Settings, dense: DenseEncoder, sparse: Bm25Encoder, chunker: Chunker
+) -> Generations:
+    from app.adapters.generations import EdgeGenerations, ServerGenerations
+
+    fingerprint = _fingerprint(settings, dense, sparse, chunker)
     wanted = settings.qdrant
     if not wanted.url:
-        from app.adapters.qdrant_edge import EdgeStore
-
         folder = data_dir(settings) / "index"
-        return await EdgeStore.open(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
-    from app.adapters.qdrant_server import QdrantStore, connect
+        return EdgeGenerations(folder, dimensions=dense.dimensions, fingerprint=fingerprint)
+    from app.adapters.qdrant_server import connect
 
-    client = connect(
-        wanted.url.get_secret_value(), _reveal(wanted.api_key), timeout_s=wanted.timeout_s
-    )
-    return await QdrantStore.open(
-        client, wanted.collection, dimensions=dense.dimensions, fingerprint=fingerprint
+    url, key = wanted.url.get_secret_value(), _reveal(wanted.api_key)
+    return ServerGenerations(
+        partial(connect, url, key, timeout_s=wanted.timeout_s),
+        wanted.collection,
+        dimensions=dense.dimensions,
+        fingerprint=fingerprint,
     )
 
 

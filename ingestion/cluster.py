@@ -182,8 +182,13 @@ def _connect(address: str) -> None:
 
 
 def _probe(address: str) -> None:
-    """Ray itself would try for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
+    """Refuse in words, or at once, what Ray would stumble over, or try for minutes."""
+    if "://" in address:
+        raise ConfigError(
+            f"Ray Data does not run over Ray Client ({address})",
+            hint="run it on a node of the cluster, with --address auto, or by `ray job submit`",
+        )
+    host, _, port = address.rpartition(":")
     if not port.isdigit():
         return  # `auto`, or what Ray will refuse
     try:

@@ -66,11 +66,12 @@ class ClusterWorker:
         import pyarrow
 
         schema = _schema(pyarrow)
-        deliveries = self._deliveries([Order.of(cell.as_py()) for cell in table[ORDER]])
+        deliveries = self.deliveries([Order.of(cell.as_py()) for cell in table[ORDER]])
         while (delivery := self._loop.run(anext(deliveries, None))) is not None:
             yield pyarrow.Table.from_pylist([delivery.row()], schema)
 
-    async def _deliveries(self, orders: Sequence[Order]) -> AsyncGenerator[Delivery, None]:
+    async def deliveries(self, orders: Sequence[Order]) -> AsyncGenerator[Delivery, None]:
+        """The same on an event loop."""
         try:
             if self._tools is None:
                 self._tools = await self._life.enter_async_context(self._open_tools())

@@ -21,7 +21,10 @@ class Encoder:
     """
 
     def __init__(
-        self, dense: DenseEncoder, sparse: SparseEncoder, cache: VectorCache | None = None
+        self,
+        dense: DenseEncoder,
+        sparse: SparseEncoder,
+        cache: VectorCache | None = None,
     ) -> None:
         self._dense = dense
         self._sparse = sparse

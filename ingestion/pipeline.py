@@ -58,6 +58,10 @@ class Ingestor:
         self._copies = copies
         self._turn = asyncio.Lock()
 
+    def paused(self) -> AbstractAsyncContextManager[None]:
+        """Nothing is ingested meanwhile; waits for the run in progress."""
+        return self._turn
+
     async def run(
         self,
         paths: Sequence[str | Path],

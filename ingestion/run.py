@@ -14,7 +14,7 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.core.errors import TransientError
+from app.core.errors import ConfigError, TransientError
 from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore
 from app.core.types import Document, EncodedChunk
@@ -96,7 +96,7 @@ class Run:
     async def ingest(self, sources: Sequence[Source]) -> None:
         """Bring files in; those that fail are in the report.
 
-        Raises TransientError when the store is out of reach.
+        Raises TransientError when the store is out of reach, and what a cluster raises.
         """
         await self._ledger.open(len(sources))
         try:
@@ -104,7 +104,7 @@ class Run:
                 stages.create_task(self._read(sources))
                 stages.create_task(self._encode())
                 stages.create_task(self._write())
-        except* TransientError as lost:
+        except* (ConfigError, TransientError) as lost:
             raise lost.exceptions[0] from None
 
     # Reading

@@ -24,7 +24,7 @@ def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar])
     import qdrant_edge as q
 
     record, files = folder / "fingerprint.json", folder / "shard"
-    made = _read(record, folder)
+    made = read_record(record, folder)
     if made is not None:
         refuse_mismatch(
             made, fingerprint, what=f"the index in {folder}", way_out="FOOTNOTE_DATA_DIR"
@@ -50,7 +50,7 @@ def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar])
     return shard
 
 
-def _read(record: Path, folder: Path) -> Any:
+def read_record(record: Path, folder: Path) -> Any:
     """What the index was made with; None when it is yet to be made."""
     if not record.exists():
         return None

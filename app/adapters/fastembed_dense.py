@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters.batches import in_batches
 from app.adapters.worker import Worker
 from app.core.errors import ConfigError
 from app.core.types import Vectors
@@ -43,12 +42,8 @@ class FastembedEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        return await in_batches(
-            self._worker,
-            self._encode,
-            texts,
-            size=self._batch_size,
-            dimensions=self.dimensions,
+        return await self._worker.map_texts(
+            self._encode, texts, width=self.dimensions, most=self._batch_size
         )
 
     async def close(self) -> None:
@@ -61,7 +56,7 @@ class FastembedEncoder:
         return self._counter
 
     def _encode(self, texts: list[str]) -> Vectors:
-        return np.array(list(self._model.embed(texts, batch_size=len(texts))), dtype=np.float32)
+        return np.array(list(self._model.embed(texts, batch_size=self._batch_size)), np.float32)
 
     def _trained_length(self) -> int:
         truncation = self._model.model.tokenizer.truncation or {}

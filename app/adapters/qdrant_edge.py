@@ -16,9 +16,11 @@ from typing import Any
 from cachetools import LRUCache
 
 from app.adapters import payload as form
-from app.adapters.edge_shard import match, open_shard, scroll
+from app.adapters.edge_generations import open_current
+from app.adapters.edge_shard import match, scroll
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty, refuse_partial
+from app.adapters.whole import Whole
 from app.adapters.worker import Worker
 from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
@@ -27,9 +29,11 @@ _TENANTS = 1000  # whose languages are remembered
 # the originals: at a million chunks that finds 0.95 of the true ten nearest.
 _CANDIDATES = 160
 _PIECE = 192 << 20  # bytes of vectors that wait, searched one by one, for a graph
+_PAGE = 512
+_VALUES = 1_000_000
 
 
-class EdgeStore(Register):
+class EdgeStore(Register, Whole):
     """A ChunkStore in a folder. Make one with `await EdgeStore.open(...)`."""
 
     def __init__(self, folder: Path, shard: Any, fingerprint: Mapping[str, Scalar]) -> None:
@@ -58,7 +62,7 @@ class EdgeStore(Register):
         """
         opener = Worker("edge-open")
         try:
-            shard = await opener.run(lambda: open_shard(folder, dimensions, fingerprint))
+            shard = await opener.run(lambda: open_current(folder, dimensions, fingerprint))
         finally:
             await opener.close()
         return cls(folder, shard, fingerprint)
@@ -261,6 +265,33 @@ class EdgeStore(Register):
         wanted = _filter(q, scope, more)
         return await self._reads.run(lambda: scroll(self._shard, wanted))
 
+    async def _page(
+        self,
+        conditions: Sequence[form.Condition],
+        *,
+        fields: Sequence[str] | None = None,
+        vectors: bool = False,
+        offset: Any = None,
+    ) -> tuple[Sequence[Any], Any]:
+        import qdrant_edge as q
+
+        wanted = q.ScrollRequest(
+            offset=offset,
+            limit=_PAGE,
+            filter=_all(q, conditions),
+            with_payload=True if fields is None else list(fields),
+            with_vector=vectors,
+        )
+        points, further = await self._reads.run(lambda: self._shard.scroll(wanted))
+        return points, further
+
+    async def _facet(self, key: str, conditions: Sequence[form.Condition]) -> Mapping[str, int]:
+        import qdrant_edge as q
+
+        wanted = q.FacetRequest(key, limit=_VALUES, exact=True, filter=_all(q, conditions))
+        found = await self._reads.run(lambda: self._shard.facet(wanted))
+        return {hit.value: hit.count for hit in found.hits}
+
 
 def _point(q: Any, document: Document, encoded: EncodedChunk, *, live: bool) -> Any:
     sparse = q.SparseVector(list(encoded.sparse.indices), list(encoded.sparse.values))
@@ -272,5 +303,8 @@ def _point(q: Any, document: Document, encoded: EncodedChunk, *, live: bool) -> 
 
 
 def _filter(q: Any, scope: Scope, more: Sequence[form.Condition] = ()) -> Any:
-    wanted = (*form.conditions(scope), *more)
-    return q.Filter(must=[match(key, values) for key, values in wanted])
+    return _all(q, (*form.conditions(scope), *more))
+
+
+def _all(q: Any, conditions: Sequence[form.Condition]) -> Any:
+    return q.Filter(must=[match(key, values) for key, values in conditions])

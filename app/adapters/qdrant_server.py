@@ -13,6 +13,8 @@ from cachetools import TTLCache
 from app.adapters import payload as form
 from app.adapters.fusion import fuse, voices
 from app.adapters.register import Register, refuse_empty, refuse_mismatch, refuse_partial
+from app.adapters.server_generations import resolve
+from app.adapters.whole import Whole
 from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
 from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
 _PAGE = 1000
+_VALUES = 100_000  # of a field, counted
 _UPSERT = 256  # points a request, well under the server's 32 MB
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds at most, before the next try
 _TENANTS, _LANGUAGES_S = 1000, 30.0  # whose languages are remembered, and how long
@@ -28,7 +31,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _reaching(call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def reaching(call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Turns what the client raises into an error that says what to do."""
 
     @functools.wraps(call)
@@ -78,14 +81,14 @@ def connect(url: str, api_key: str | None, *, timeout_s: float) -> AsyncQdrantCl
         )
 
 
-class QdrantStore(Register):
+class QdrantStore(Register, Whole):
     """A ChunkStore behind an AsyncQdrantClient. Make one with `await QdrantStore.open(...)`."""
 
     def __init__(
         self, client: AsyncQdrantClient, collection: str, fingerprint: Mapping[str, Scalar]
     ) -> None:
         self._client = client
-        self._collection = collection
+        self._collection = self._index = collection
         self._fingerprint = fingerprint
         self._languages: TTLCache[str, Sequence[str]] = TTLCache(_TENANTS, _LANGUAGES_S)
 
@@ -105,7 +108,8 @@ class QdrantStore(Register):
             ConfigError: The key is wrong, or the collection was made with another model,
                 chunker or parser.
         """
-        store = cls(client, collection, fingerprint)
+        store = cls(client, await reaching(resolve)(client, collection), fingerprint)
+        store._index = collection
         made = await store._made(dimensions)
         refuse_mismatch(
             made,
@@ -115,7 +119,7 @@ class QdrantStore(Register):
         )
         return store
 
-    @_reaching
+    @reaching
     async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
         """Store a version beside the old one, show it, then delete the old.
 
@@ -123,6 +127,7 @@ class QdrantStore(Register):
             PermanentError: There are no chunks.
             TransientError: Others keep replacing the same document at the same time.
         """
+        await self._follow()
         for pause in _PAUSES:
             await self._stage(document, chunks)
             await self._switch(document)
@@ -132,12 +137,12 @@ class QdrantStore(Register):
             await asyncio.sleep(pause * random.random())  # noqa: S311 - not a secret
         raise TransientError(f"{document.source} is being replaced by others at the same time")
 
-    @_reaching
+    @reaching
     async def stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
         """Store a version beside the old one. Raises PermanentError without chunks."""
         await self._stage(document, chunks)
 
-    @_reaching
+    @reaching
     async def show(self, document: Document) -> None:
         """Show a staged version, then delete the old.
 
@@ -149,7 +154,7 @@ class QdrantStore(Register):
                 return
         raise refuse_partial(document)
 
-    @_reaching
+    @reaching
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
         """One batch to the engine: a list by vectors and one by words, then fused."""
         from qdrant_client import models as m
@@ -179,18 +184,20 @@ class QdrantStore(Register):
         found = (answer.points for answer in answers)
         return fuse(query, dict(zip(searches, found, strict=True)))
 
-    @_reaching
+    @reaching
     async def delete(self, document_id: str, scope: Scope) -> None:
         """Remove a document. Raises NotFoundError."""
         from qdrant_client import models as m
 
+        await self._follow()
         await self.document(document_id, scope)
         mine = _filter(Scope(tenant=scope.tenant), [("document_id", [document_id])])
         await self._client.delete(self._collection, m.FilterSelector(filter=mine))
 
-    @_reaching
+    @reaching
     async def relocate(self, document_id: str, scope: Scope, sources: Sequence[str]) -> None:
         """Set the places where a document's content is found. Raises NotFoundError."""
+        await self._follow()
         await self.document(document_id, scope)
         mine = _filter(Scope(tenant=scope.tenant), [("document_id", [document_id])])
         await self._client.set_payload(self._collection, form.to_places(sources), mine)
@@ -198,7 +205,7 @@ class QdrantStore(Register):
     async def optimize(self) -> None:
         """Nothing: a server optimizes by itself."""
 
-    @_reaching
+    @reaching
     async def revision(self, scope: Scope) -> str:
         """Number of live chunks and the newest time of ingestion in the tenant."""
         from qdrant_client import models as m
@@ -214,7 +221,7 @@ class QdrantStore(Register):
         )
         return f"{count}-{newest[0].payload['ingested_at'] if newest and newest[0].payload else ''}"
 
-    @_reaching
+    @reaching
     async def languages(self, scope: Scope) -> Sequence[str]:
         """Languages of the tenant's documents as they were at most half a minute ago."""
         known = self._languages.get(scope.tenant)
@@ -228,7 +235,7 @@ class QdrantStore(Register):
             known = self._languages[scope.tenant] = [str(hit.value) for hit in found.hits]
         return known
 
-    @_reaching
+    @reaching
     async def info(self) -> IndexInfo:
         """What the index holds and what it was made with."""
         from qdrant_client import models as m
@@ -246,7 +253,24 @@ class QdrantStore(Register):
         """Close the client's connections."""
         await self._client.close()
 
-    @_reaching
+    async def _follow(self) -> None:
+        """Before a write: go over to the generation that is in use now.
+
+        Raises TransientError when that one was made otherwise: what is written to the old one
+        would be lost, and to the new one would not fit.
+        """
+        place = await resolve(self._client, self._index)
+        if place == self._collection:
+            return
+        made = (await self._client.get_collection(place)).config.metadata or {}
+        if dict(made) != dict(self._fingerprint):
+            raise TransientError(
+                "the index was rebuilt with other settings and takes no changes here",
+                hint="restart the service with these settings",
+            )
+        self._collection = place
+
+    @reaching
     async def _made(self, dimensions: int) -> Mapping[str, Scalar]:
         """The fingerprint that the collection was made with; makes the collection if need be."""
         if not await self._client.collection_exists(self._collection):
@@ -303,7 +327,7 @@ class QdrantStore(Register):
         for name, kind in kinds.items():
             await self._client.create_payload_index(self._collection, name, field_schema=kind)
 
-    @_reaching
+    @reaching
     async def _scroll(
         self, scope: Scope, more: Sequence[form.Condition]
     ) -> list[Mapping[str, Any]]:
@@ -316,6 +340,31 @@ class QdrantStore(Register):
             found += [record.payload for record in records if record.payload]
             if offset is None:
                 return found
+
+    @reaching
+    async def _page(
+        self,
+        conditions: Sequence[form.Condition],
+        *,
+        fields: Sequence[str] | None = None,
+        vectors: bool = False,
+        offset: Any = None,
+    ) -> tuple[Sequence[Any], Any]:
+        return await self._client.scroll(
+            self._collection,
+            _all(conditions),
+            limit=_UPSERT,
+            offset=offset,
+            with_payload=True if fields is None else list(fields),
+            with_vectors=vectors,
+        )
+
+    @reaching
+    async def _facet(self, key: str, conditions: Sequence[form.Condition]) -> Mapping[str, int]:
+        found = await self._client.facet(
+            self._collection, key, facet_filter=_all(conditions), limit=_VALUES, exact=True
+        )
+        return {str(hit.value): hit.count for hit in found.hits}
 
 
 def _point(document: Document, encoded: EncodedChunk, *, live: bool) -> Any:
@@ -346,6 +395,10 @@ def _version(document: Document) -> Any:
 
 
 def _filter(scope: Scope, more: Sequence[form.Condition] = ()) -> Any:
+    return _all((*form.conditions(scope), *more))
+
+
+def _all(conditions: Sequence[form.Condition]) -> Any:
     from qdrant_client import models as m
 
-    return m.Filter(must=[_match(key, values) for key, values in (*form.conditions(scope), *more)])
+    return m.Filter(must=[_match(key, values) for key, values in conditions])

@@ -63,16 +63,21 @@ class Register(ABC):
 
 
 def refuse_mismatch(
-    made: Mapping[str, Scalar], ours: Mapping[str, Scalar], *, what: str, way_out: str
+    made: Mapping[str, Scalar], ours: Mapping[str, Scalar], *, what: str, way_out: str = ""
 ) -> None:
-    """Raise ConfigError when an index was made with another model, chunker or parser."""
+    """Raise ConfigError when an index was made with another model, chunker or parser.
+
+    Args:
+        what: Names it.
+        way_out: The setting that leads to another index; empty for one that is in a file.
+    """
     differ = sorted(key for key in {*made, *ours} if made.get(key) != ours.get(key))
     if differ:
         details = ", ".join(f"{k}: {made.get(k)} there, {ours.get(k)} here" for k in differ)
-        raise ConfigError(
-            f"{what} was made otherwise ({details})",
-            hint=f"restore that setting, or set another {way_out} and ingest again",
-        )
+        hint = f"run `footnote index rebuild`, restore that setting, or set another {way_out}"
+        if not way_out:
+            hint = "restore that setting, import it, then rebuild with `footnote index rebuild`"
+        raise ConfigError(f"{what} was made otherwise ({details})", hint=hint)
 
 
 def refuse_empty(document: Document, chunks: Sequence[EncodedChunk]) -> None:

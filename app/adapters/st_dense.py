@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters.batches import in_batches
 from app.adapters.model_folder import refuse_missing
 from app.adapters.worker import Worker
 from app.core.errors import ConfigError
@@ -40,12 +39,8 @@ class SentenceTransformerEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        return await in_batches(
-            self._worker,
-            self._encode,
-            texts,
-            size=self._batch_size,
-            dimensions=self.dimensions,
+        return await self._worker.map_texts(
+            self._encode, texts, width=self.dimensions, most=self._batch_size
         )
 
     async def close(self) -> None:
@@ -58,7 +53,7 @@ class SentenceTransformerEncoder:
         return self._counter
 
     def _encode(self, texts: list[str]) -> Vectors:
-        vectors = self._model.encode(  # sorts by length itself, so that little is padding
+        vectors = self._model.encode(
             texts,
             batch_size=self._batch_size,
             normalize_embeddings=True,

@@ -20,25 +20,30 @@ DocumentId = Annotated[str, typer.Argument(metavar="ID", help="The document's id
 
 @app.command("list")
 def list_documents(
-    tenant: options.Tenant = options.DEFAULT_TENANT, as_json: options.AsJson = False
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    flagged: Annotated[
+        bool, typer.Option("--flagged", help="Only those that a reader should be warned of.")
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the documents in order of title."""
 
     async def work(footnote: Footnote) -> list[Document]:
         from app.core.types import Scope
 
-        return await footnote.store.documents(Scope(tenant))
+        found = await footnote.store.documents(Scope(tenant))
+        return [document for document in found if document.flags or not flagged]
 
     with clean_stdout(as_json):
         documents = use_footnote(work)
     if as_json:
         write_json([document.model_dump(mode="json") for document in documents])
     elif documents:
-        rows = [
-            [d.document_id, d.pages or "–", d.chunks, f"{one_line(d.title)}\n{one_line(d.source)}"]
-            for d in documents
-        ]
-        write_table(["id", "pages#", "chunks#", "title and source"], rows)
+        columns = ["id", "pages#", "chunks#", "title and source"]
+        rows = [[d.document_id, d.pages or "–", d.chunks, _described(d)] for d in documents]
+        write_table(columns, rows)
+    elif flagged:
+        note("no document is flagged")
     else:
         note("no documents; add some with `footnote ingest PATH`")
 
@@ -84,6 +89,13 @@ def delete(
         write_json({"document_id": document_id, "deleted": True})
     else:
         say(f"deleted {document_id}")
+
+
+def _described(document: Document) -> str:
+    lines = [document.title, document.source]
+    if document.flags:
+        lines.append(f"! {', '.join(document.flags)}")
+    return "\n".join(map(one_line, lines))
 
 
 def _text(value: object) -> str:

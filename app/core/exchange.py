@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.core.types import Answer, Message, Model, Scope
+from app.core.types import Answer, Counts, Message, Model, Scalar, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +120,52 @@ class Report(Model):
             seconds=report.seconds,
             failures=report.failures,
         )
+
+
+@dataclass(slots=True)
+class RebuildReport:
+    """What a rebuild did, in documents and chunks.
+
+    `embedded` chunks went through the model; the vectors of the others were known. Of the
+    documents, `parsed` were read from their files anew, and `kept` could not be, because the
+    file is gone or has changed: these keep the text that they had. `found` of `searches` with
+    sentences of the index itself found what they should.
+    """
+
+    documents: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    parsed: int = 0
+    kept: int = 0
+    searches: int = 0
+    found: int = 0
+    seconds: float = 0.0
+    in_use: bool = True
+    """Whether this very service answers from the new index; else once it is restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferReport:
+    """What was exported or imported."""
+
+    documents: int
+    chunks: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index holds, across tenants.
+
+    `differs` are the parts of the fingerprint that the settings would make otherwise: until
+    it is rebuilt, the index is refused. `size_bytes` is None where it cannot be told.
+    """
+
+    location: str
+    documents: int
+    chunks: int
+    size_bytes: int | None
+    fingerprint: Mapping[str, Scalar]
+    differs: Sequence[str]
+    tenants: Mapping[str, Counts]
+    languages: Mapping[str, int]

@@ -6,7 +6,7 @@ class under `tests/contract/`. All waiting is async; nothing here may block the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from app.core.exchange import Feedback, IngestReport
 from app.core.jobs import Job, JobState, Progress, Work
 from app.core.run import Run
 from app.core.types import (
+    Census,
     Chunk,
     Completion,
     Document,
@@ -22,6 +23,7 @@ from app.core.types import (
     HybridQuery,
     IndexInfo,
     Passage,
+    Scalar,
     Scope,
     SparseVector,
     Vector,
@@ -143,8 +145,63 @@ class ChunkStore(Protocol):
     async def info(self) -> IndexInfo:
         """What the index holds and what it was made with."""
 
+    def everything(
+        self, wanted: Callable[[Document], bool] | None = None
+    ) -> AsyncGenerator[tuple[Document, list[EncodedChunk]], None]:
+        """Documents of all tenants with their chunks, in order of tenant, source and id.
+
+        With `census` the only read that crosses tenants, for an operator's work on the index
+        as a whole: no door that serves a tenant may reach it. Documents that are written or
+        removed meanwhile may be missed or come all the same. Memory holds the names of all
+        documents and the chunks of a few.
+
+        Args:
+            wanted: Asked once about each document before any of its chunks are read.
+
+        Raises PermanentError when a document is not whole.
+        """
+
+    async def census(self) -> Census:
+        """How much there is of each tenant and language. Crosses tenants, as `everything`."""
+
     async def close(self) -> None:
         """Flush and let go of the index."""
+
+
+class Generations(Protocol):
+    """The place of an index, where it is kept in generations of which one is in use.
+
+    A new generation grows beside the old one, which answers until the new one is adopted in
+    one step. What a killed process leaves half-made is never read, and swept away.
+    """
+
+    @property
+    def fingerprint(self) -> Mapping[str, Scalar]:
+        """What a generation is made with now."""
+
+    async def current(self) -> ChunkStore:
+        """The generation in use, made when there is none.
+
+        Raises ConfigError when it was made otherwise, and LockedError.
+        """
+
+    async def as_made(self) -> ChunkStore:
+        """The generation in use, whatever it was made with.
+
+        Raises NotFoundError when there is none, and LockedError.
+        """
+
+    async def begin(self) -> ChunkStore:
+        """A new generation, empty. The caller holds the one in use."""
+
+    async def adopt(self) -> None:
+        """Whoever opens the index from now on gets the generation begun last."""
+
+    async def sweep(self) -> None:
+        """Remove generations that nobody can be using. The caller holds the one in use."""
+
+    async def size(self) -> int | None:
+        """Bytes that the generation in use takes on disk, where that can be told."""
 
 
 class VectorCache(Protocol):

@@ -247,6 +247,31 @@ class IndexInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is of something in the index."""
+
+    documents: int = 0
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All that is in an index, counted, across tenants: for its operator alone.
+
+    `languages` counts documents; those whose language is not known are under "".
+    """
+
+    tenants: Mapping[str, Counts]
+    languages: Mapping[str, int]
+
+    @property
+    def total(self) -> Counts:
+        """All tenants together."""
+        counts = self.tenants.values()
+        return Counts(sum(c.documents for c in counts), sum(c.chunks for c in counts))
+
+
+@dataclass(frozen=True, slots=True)
 class HybridQuery:
     """One question to the store: both searches and their fusion.
 

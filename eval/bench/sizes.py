@@ -18,6 +18,7 @@ class Sizes:
         library: Chunks of the index whose memory is measured.
         rounds: How often they are encoded; the fastest round counts.
         files: That are ingested, as often.
+        cluster_files: That a cluster ingests.
         many_files: That are ingested once, to see what grows.
     """
 
@@ -28,6 +29,7 @@ class Sizes:
     passages: int = 256
     rounds: int = 5
     files: int = 1_000
+    cluster_files: int = 300
     many_files: int = 20_000
     library: int = 1_000_000
 
@@ -41,6 +43,7 @@ QUICK = Sizes(
     passages=64,
     rounds=1,
     files=100,
+    cluster_files=60,
     many_files=300,
     library=20_000,
 )

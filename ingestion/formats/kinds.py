@@ -65,6 +65,12 @@ def kind_of(name: str, data: bytes) -> str:
     return kind or _seen(data)
 
 
+def named(source: str) -> str:
+    """The MIME type that a source's name alone tells; plain text where it tells none."""
+    suffix = _SUFFIX.search(last_name(source).lower())
+    return (_promised(suffix[0]) if suffix else "") or "text/plain"
+
+
 @lru_cache(maxsize=1024)
 def _promised(suffix: str) -> str:
     """What kreuzberg says of a file name; it looks at no file that is not there."""

@@ -67,10 +67,11 @@ DOCUMENT = Document(
 class Store:
     scopes: list[Scope] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    listed: list[Document] = field(default_factory=lambda: [DOCUMENT])
 
     async def documents(self, scope: Scope, **_: Any) -> list[Document]:
         self.scopes.append(scope)
-        return [DOCUMENT]
+        return self.listed
 
     async def document(self, document_id: str, scope: Scope) -> Document:
         self.scopes.append(scope)

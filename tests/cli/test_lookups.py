@@ -45,6 +45,17 @@ def test_documents_list_show_and_delete(run: Run, fake: FakeFootnote) -> None:
     assert fake.store.scopes[0] == Scope("acme")
 
 
+def test_flagged_documents_are_marked_and_can_be_listed_alone(run: Run, fake: FakeFootnote) -> None:
+    flags = {"document_id": "d-2", "flags": ["hidden-text", "instructions"]}
+    fake.store.listed.append(DOCUMENT.model_copy(update=flags))
+
+    assert "! hidden-text, instructions" in run("documents", "list").out
+    alone = run("documents", "list", "--flagged", "--json").document
+    assert [document["document_id"] for document in alone] == ["d-2"]
+    fake.store.listed.pop()
+    assert run("documents", "list", "--flagged").err == "no document is flagged\n"
+
+
 def test_documents_as_json(run: Run) -> None:
     document = DOCUMENT.model_dump(mode="json")
     assert run("documents", "list", "--json").document == [document]

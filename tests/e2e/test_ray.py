@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="the extra `ray` is missing"),
+    pytest.mark.timeout(300),  # on a machine that is busy otherwise
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
 ]
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -148,18 +149,16 @@ async def test_a_cluster_makes_the_same_index_and_report_as_this_machine(
 async def test_a_lost_worker_and_a_lost_node_cost_time_alone(
     cluster: RayCluster, tmp_path: Path
 ) -> None:
-    folder = pile(tmp_path / "pile", 60)
+    folder = pile(tmp_path / "pile", 32)
     driver = Driver(cluster, tmp_path / "there", folder)
     await asyncio.to_thread(driver.wait_until, lambda: all(n.workers() for n in cluster.nodes))
-    await asyncio.sleep(3)
     cluster.nodes[0].workers()[0].kill()
-    await asyncio.sleep(1)
     cluster.nodes.pop().kill()
 
     documents, _, failures = await asyncio.to_thread(driver.report)
     cluster.add()
 
-    assert (documents["added"], failures) == (60, [])
+    assert (documents["added"], failures) == (32, [])
     await ingested_here(tmp_path / "here", folder)
     assert await contents(tmp_path / "there") == await contents(tmp_path / "here")
 
@@ -167,11 +166,11 @@ async def test_a_lost_worker_and_a_lost_node_cost_time_alone(
 async def test_what_a_stopped_driver_left_the_local_engine_finishes(
     cluster: RayCluster, tmp_path: Path
 ) -> None:
-    folder = pile(tmp_path / "pile", 40)
+    folder = pile(tmp_path / "pile", 24)
     there = tmp_path / "there"
     driver = Driver(cluster, there, folder)
     await asyncio.to_thread(driver.wait_until, lambda: any(n.workers() for n in cluster.nodes))
-    await asyncio.sleep(3)
+    await asyncio.sleep(1)
 
     status, said = await asyncio.to_thread(driver.stop)
 

@@ -51,8 +51,9 @@ class Node:
             return []
 
     def workers(self) -> list[psutil.Process]:
-        """Processes in which a worker of ours runs."""
-        return [process for process in self.all() if "ClusterWorker" in _title(process)]
+        """Processes of ours that read files: each has a process of its own that parses them."""
+        workers = [process for process in self.all() if "ClusterWorker" in _title(process)]
+        return [worker for worker in workers if _has_children(worker)]
 
     def kill(self) -> None:
         """As if someone pulled the plug."""
@@ -108,6 +109,13 @@ def _wait(port: int) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("the Ray cluster did not start")
+
+
+def _has_children(process: psutil.Process) -> bool:
+    try:
+        return bool(process.children())
+    except psutil.Error:
+        return False
 
 
 def _title(process: psutil.Process) -> str:

@@ -374,7 +374,11 @@ def _memory(settings: Settings) -> Any:
 
 
 def _jobs(settings: Settings) -> Any:
-    """The queue that all servers share which see the same files."""
+    """The queue that all servers share which see the same files.
+
+    Processes of `footnote serve --workers N` without PostgreSQL share the SQLite file, whose
+    lock lets one of them claim a job.
+    """
     folder = data_dir(settings)
     if settings.database.url:
         return PostgresJobs.open(settings.database.url.get_secret_value(), _place(folder))

@@ -50,6 +50,7 @@ class Order(BaseModel):
     sync: bool = False
     yes: bool = False
     workers: int = Field(0, ge=0)
+    address: Text = ""
 
 
 class OrderState(BaseModel):
@@ -97,6 +98,7 @@ async def add(order: Order, door: TheDoor) -> OrderState:
         sync=order.sync,
         yes=order.yes,
         workers=order.workers,
+        address=order.address,
     )
     return OrderState.of(await door.footnote.jobs.add(order.tenant, work, job_id=order.job_id))
 

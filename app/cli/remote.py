@@ -177,7 +177,9 @@ class RemoteFootnote:
             except _Unreachable:
                 silent += 1
                 if silent > _PATIENCE or not self._server.is_alive:
-                    raise
+                    raise self._stopped(
+                        "it goes on when the server starts again; or run the same command again"
+                    ) from None
                 job = None
             if job and progress and job["progress"]["total"]:
                 progress(*job["progress"].values())
@@ -185,11 +187,8 @@ class RemoteFootnote:
                 return _outcome(job)
             await asyncio.sleep(_LOOK_S)
 
-    def _stopped(self) -> TransientError:
-        return _Unreachable(
-            f"the server at {self._server.url} stopped in the middle",
-            hint="what is done is kept; run the same command again to go on",
-        )
+    def _stopped(self, hint: str = "run the same command again") -> TransientError:
+        return _Unreachable(f"the server at {self._server.url} stopped in the middle", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

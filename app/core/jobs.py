@@ -44,6 +44,7 @@ class Work:
     sync: bool = False
     yes: bool = False
     workers: int = 0
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ class Runner:
             sync=work.sync,
             yes=work.yes,
             workers=work.workers,
+            address=work.address,
             uploads=uploads,
             progress=progress,
         )

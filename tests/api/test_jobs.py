@@ -311,7 +311,14 @@ async def operating(serve: Serve, token: str, **api: Any) -> httpx.AsyncClient:
 async def test_the_operator_hands_in_paths_for_any_tenant(serve: Serve, scripted: Scripted) -> None:
     scripted.limiter.wait_s = 9.0  # clients have to wait, the operator has not
     async with await operating(serve, TOKEN, key="secret") as http:
-        order = {**ORDER, "tags": {"a": "b"}, "sync": True, "yes": True, "workers": 3}
+        order = {
+            **ORDER,
+            "tags": {"a": "b"},
+            "sync": True,
+            "yes": True,
+            "workers": 3,
+            "address": "auto",
+        }
         for _ in range(2):  # the first answer may have been lost
             assert (await http.post("/v1/operator/jobs", json=order)).status_code == 202
         view = await ended(http, f"/v1/operator/jobs/{ORDER['job_id']}")
@@ -325,6 +332,7 @@ async def test_the_operator_hands_in_paths_for_any_tenant(serve: Serve, scripted
                 "sync": True,
                 "yes": True,
                 "workers": 3,
+                "address": "auto",
             }
         ]
         assert (await http.get("/v1/jobs")).json()["data"] == []  # the API's tenant is another

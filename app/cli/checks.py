@@ -82,7 +82,7 @@ def _problem(name: str, error: FootnoteError) -> Finding:
 
 
 async def _data_folder(settings: Settings) -> Sequence[Finding]:
-    from app.wiring import data_dir
+    from app.parts import data_dir
 
     return [Finding("data folder", "ok", str(data_dir(settings)))]
 

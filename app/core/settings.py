@@ -138,7 +138,9 @@ class IngestionSettings(Section):
     chunk_tokens: int = Field(220, ge=32, description="longest chunk, tokens of the encoder")
     min_chunk_tokens: int = Field(24, ge=0, description="shorter sections join their neighbour")
     max_file_mb: Positive = Field(100, description="larger files are refused, megabytes")
-    workers: Positive = Field(2, description="processes that read files")
+    workers: int = Field(
+        0, ge=0, description="processes that read files; 0: one for every two cores"
+    )
     parse_timeout_s: Seconds = Field(120.0, description="longest time for one file, seconds")
     parse_memory_mb: Positive = Field(2048, description="memory for one file, megabytes")
     near_duplicates: Literal["flag", "skip", "ignore"] = Field(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.settings import load_settings
-from app.wiring import encoder
+from app.parts import encoder
 
 
 def measure(*, texts: str) -> dict[str, Any]:

@@ -65,19 +65,10 @@ class RemoteFootnote:
         self,
         paths: Sequence[str | Path],
         *,
-        address: str = "",
         progress: Callable[[int, int, str], None] | None = None,
         **terms: Any,
     ) -> IngestReport:
-        """Hand the work over and wait for its end; who stops waiting stops the work.
-
-        Raises LockedError where a Ray cluster is to do it: its driver needs the index.
-        """
-        if address:
-            raise LockedError(
-                "a server holds the index, and works without Ray",
-                hint="leave out --engine ray, stop the server, or set FOOTNOTE_QDRANT__URL",
-            )
+        """Hand the work over and wait for its end; who stops waiting stops the work."""
         job_id = uuid.uuid4().hex
         order = {**terms, "job_id": job_id, "paths": _absolute(paths)}
         try:

@@ -16,6 +16,8 @@ from ingestion.wire import LENGTH_BYTES, Finished, Reply, frame, message
 
 def main() -> None:
     """Prepare sources until stdin ends."""
+    # The other cores are the encoder's, and the texts are short.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     replies = _keep_stdout()
     recipe = _next(sys.stdin.buffer, Recipe)
     preparer = Preparer(recipe)

@@ -15,6 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
 from ingestion.safety.commands import RULES, Rule
@@ -49,7 +50,10 @@ def find(text: str) -> list[Finding]:
     do not matter, and Base64 is read. The time is linear in the text's length.
     """
     folded = fold(text)
-    found = [(start, end, rule.why) for rule in RULES for start, end in _matches(rule, folded)]
+    # Each anchor is looked for once, whatever the number of its rules: most texts have few.
+    there = frozenset(anchor for anchor in _anchors() if anchor in folded)
+    rules = [rule for rule in RULES if not there.isdisjoint(rule.anchors)]
+    found = [(start, end, rule.why) for rule in rules for start, end in _matches(rule, folded)]
     if found and not text.isascii():
         places = _places(text)
         found = [
@@ -60,6 +64,11 @@ def find(text: str) -> list[Finding]:
         [Finding(*each) for each in found] + list(_in_blobs(text)),
         key=lambda finding: (finding.start, finding.end),
     )
+
+
+@cache
+def _anchors() -> frozenset[str]:
+    return frozenset(anchor for rule in RULES for anchor in rule.anchors)
 
 
 def _matches(rule: Rule, folded: str) -> Iterator[tuple[int, int]]:

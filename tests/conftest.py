@@ -24,6 +24,7 @@ from tests.support.scripted_openai import ScriptedOpenAI
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["RAGAS_DO_NOT_TRACK"] = "true"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["RAY_AUTH_MODE"] = "disabled"  # a token of the developer's would be no cluster's here
 
 # The same examples each time: a test that fails does so for everyone, and at once.
 hypothesis.settings.register_profile("footnote", deadline=None, derandomize=True)

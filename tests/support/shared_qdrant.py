@@ -62,6 +62,14 @@ class SharedQdrant:
         async def version() -> dict[str, str]:
             return {"title": "qdrant", "version": "1.20.0", "commit": ""}
 
+        @app.get("/aliases")
+        async def aliases() -> Response:
+            return _answer(await self.client.get_aliases())
+
+        @app.get("/collections")
+        async def collections() -> Response:
+            return _answer(await self.client.get_collections())
+
         @app.api_route("/collections/{name}", methods=["GET", "PUT"])
         @app.api_route("/collections/{name}/{call:path}", methods=["GET", "PUT", "POST"])
         async def route(name: str, request: Request, call: str = "") -> Response:
@@ -71,9 +79,7 @@ class SharedQdrant:
                 if not self.may_switch.is_set():
                     await asyncio.to_thread(self.may_switch.wait)
                     return Response(status_code=503)
-            found = await self._obey(f"{request.method} {call}".strip(), name, body)
-            answer = {"result": _plain(found), "status": "ok", "time": 0.0}
-            return Response(json.dumps(answer), media_type="application/json")
+            return _answer(await self._obey(f"{request.method} {call}".strip(), name, body))
 
         return app
 
@@ -118,6 +124,11 @@ class SharedQdrant:
             case "POST points/delete":
                 return await client.delete(name, m.FilterSelector.model_validate(body))
         raise AssertionError(f"nobody has asked {call} before")
+
+
+def _answer(found: Any) -> Response:
+    answer = {"result": _plain(found), "status": "ok", "time": 0.0}
+    return Response(json.dumps(answer), media_type="application/json")
 
 
 def _plain(found: Any) -> Any:

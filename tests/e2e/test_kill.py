@@ -25,8 +25,8 @@ from app.service import Footnote
 from app.wiring import open_footnote
 from tests.support.paths import ROOT
 
-KILLS = int(os.environ.get("FOOTNOTE_TEST_KILLS", "8"))
-FILES = int(os.environ.get("FOOTNOTE_TEST_FILES", "60"))
+KILLS = int(os.environ.get("FOOTNOTE_TEST_KILLS", "4"))
+FILES = int(os.environ.get("FOOTNOTE_TEST_FILES", "40"))
 HERE = Scope()
 
 INGEST = """

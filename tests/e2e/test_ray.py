@@ -150,7 +150,7 @@ async def test_a_cluster_makes_the_same_index_and_report_as_this_machine(
 async def test_a_lost_worker_and_a_lost_node_cost_time_alone(
     cluster: RayCluster, tmp_path: Path
 ) -> None:
-    folder = pile(tmp_path / "pile", 200)
+    folder = pile(tmp_path / "pile", 120)
     driver = Driver(cluster, tmp_path / "there", folder)
     await asyncio.to_thread(driver.wait_until, lambda: all(n.workers() for n in cluster.nodes))
     cluster.nodes[0].workers()[0].kill()
@@ -159,7 +159,7 @@ async def test_a_lost_worker_and_a_lost_node_cost_time_alone(
     documents, _, failures = await asyncio.to_thread(driver.report)
     cluster.add()
 
-    assert (documents["added"], failures) == (200, [])
+    assert (documents["added"], failures) == (120, [])
     await ingested_here(tmp_path / "here", folder)
     assert await contents(tmp_path / "there") == await contents(tmp_path / "here")
 
@@ -167,7 +167,7 @@ async def test_a_lost_worker_and_a_lost_node_cost_time_alone(
 async def test_what_a_stopped_driver_left_the_local_engine_finishes(
     cluster: RayCluster, tmp_path: Path
 ) -> None:
-    folder = pile(tmp_path / "pile", 160)
+    folder = pile(tmp_path / "pile", 100)
     there = tmp_path / "there"
     driver = Driver(cluster, there, folder)
     await asyncio.to_thread(driver.wait_until, lambda: any(n.workers() for n in cluster.nodes))

@@ -94,6 +94,15 @@ class Script:
         return self
 
     @property
+    def jobs(self) -> Script:
+        return self
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """It has no jobs to do."""
+        yield
+
+    @property
     def limiter(self) -> Script:
         return self
 

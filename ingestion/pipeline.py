@@ -121,5 +121,6 @@ class Ingestor:
             await ledger.close()
             if ledger.report.added or ledger.report.updated or ledger.report.deleted:
                 await self._store.optimize()
+        ledger.report.failures.sort(key=lambda failure: failure.source)  # as readers finish
         ledger.report.seconds = round(time.perf_counter() - started, 3)
         return ledger.report

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from app.core.errors import PermanentError
 from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore
 from app.core.types import MEMBER, Document, Scope, parent_of
@@ -66,6 +67,7 @@ class Ledger:
         self._catalogue = Catalogue(())
         self._coming: dict[Key, Content] = {}
         self._relocated: set[Entry] = set()
+        self._torn: set[str] = set()  # files that have a member which could not be stored
         self._done = self._total = 0
         self.report = IngestReport()
 
@@ -128,6 +130,10 @@ class Ledger:
         self._coming.pop(content.key, None)
         for source in content.sources:
             self.fail(replace(failure, source=source))
+            parent = parent_of(source)
+            while parent:
+                self._torn.add(parent)
+                parent = parent_of(parent)
 
     def fail(self, failure: Failure) -> None:
         """A file came to nothing."""
@@ -164,6 +170,11 @@ class Ledger:
         """Whether the index holds no version of a document."""
         return not self._catalogue.knows(document.document_id)
 
+    def refuse_torn(self, document: Document) -> None:
+        """Raise PermanentError for a file that would stand without one of its members."""
+        if not self._torn.isdisjoint(document.sources):
+            raise PermanentError("a file inside it could not be stored", hint="run again")
+
     async def begin(self, content: Content, prepared: Prepared, chunks: int) -> Document | None:
         """The version that is to be stored; None where it is a copy that nobody wants."""
         # A file's members that are no more go first: once its own new version stands,
@@ -193,6 +204,7 @@ class Ledger:
         """A version stands in the store."""
         report, updated = self.report, not self.is_new(document)
         entry = Entry(document.document_id, content.key)
+        self._copies.remember(document.document_id, document.signature)
         del self._coming[content.key]
         touched = self._catalogue.put(entry, content.sources)
         if content.sources != document.sources:  # found at another place meanwhile

@@ -29,7 +29,6 @@ from ingestion.sources import hashes
 _WAITING = 2048  # chunks that wait for the encoder, or for the writer
 WINDOW = 512
 """Chunks that are encoded together."""
-_WINDOWS = 2  # encoded at once: while one is looked up or filed, the other keeps the cores busy
 _WRITTEN = 256  # chunks that are written together
 _HASHED = 64  # files that are hashed in one go
 _PATIENCE = 3  # times in a row that the store may refuse for now before the run gives up
@@ -154,12 +153,7 @@ class Run:
     # Encoding
 
     async def _encode(self) -> None:
-        async with asyncio.TaskGroup() as windows:
-            for _ in range(_WINDOWS):
-                windows.create_task(self._encode_windows())
-        await self._encoded.close()
-
-    async def _encode_windows(self) -> None:
+        # One window after the other: a file must come after its members, see `_bring_in`.
         while window := await self._prepared.take(WINDOW):
             encoded, computed = await self._encoder.encode_each([ready for _, ready in window])
             self.report.embedded += computed
@@ -168,6 +162,7 @@ class Run:
                     self._ledger.drop(content, chunks)
                 else:
                     await self._encoded.put((content, prepared, chunks), len(chunks))
+        await self._encoded.close()
 
     # Writing
 
@@ -202,12 +197,18 @@ class Run:
                 await self._ledger.end(content, document)
 
     async def _bring_in(self, versions: list[_Version]) -> None:
+        """In order: once a file stands, no later run looks for members that are missing."""
         new: list[tuple[Document, Sequence[EncodedChunk]]] = []
         for _, document, chunks in versions:
+            self._ledger.refuse_torn(document)
+            if not isinstance(chunks, Staged) and self._ledger.is_new(document):
+                new.append((document, chunks))
+                continue
+            if new:
+                await self._store.add(new)
+                new = []
             if isinstance(chunks, Staged):
                 await self._store.show(document)
-            elif self._ledger.is_new(document):
-                new.append((document, chunks))
             else:
                 await self._store.replace(document, chunks)
         if new:

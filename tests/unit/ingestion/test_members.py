@@ -6,13 +6,15 @@ import asyncio
 import io
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.core.errors import TransientError
 from app.core.types import MEMBER, Scope
 from tests.unit.ingestion.bench import HERE, Bench, counts, stopped
 
@@ -128,6 +130,30 @@ async def test_a_bad_member_costs_itself_and_is_named(bench: Bench) -> None:
     assert counts(report) == (2, 0, 0, 0, 1)
     (failure,) = report.failures
     assert failure.source == f"{bench.docs}/a.zip!/bad.pdf"
+
+
+async def test_an_archive_whose_member_could_not_be_stored_is_read_again(bench: Bench) -> None:
+    (bench.docs / "a.zip").write_bytes(
+        archive({"one.md": "# One\n\nFirst.\n", "two.md": "# Two\n"})
+    )
+    add = bench.store.add
+
+    async def refuse_one(versions: Sequence[Any]) -> None:
+        if any(document.title == "One" for document, _ in versions):
+            raise TransientError("the disk is full")
+        await add(versions)
+
+    bench.store.add = refuse_one  # type: ignore[method-assign]
+    report = await bench.run()
+    assert [f.error for f in report.failures] == [
+        "a file inside it could not be stored",
+        "the disk is full",
+    ]
+    bench.store.add = add  # type: ignore[method-assign]
+
+    assert counts(await bench.run()) == (2, 0, 1, 0, 0)
+
+    assert sorted(await places(bench)) == ["One", "Two", "a.zip"]
 
 
 async def test_archives_in_archives_end_somewhere(bench: Bench) -> None:

@@ -1,0 +1,368 @@
+"""Questions of many kinds and the passages that answer them, to train the reader on.
+
+Real ones: search questions (qed_nq, clapnq), questions about a paragraph with the answer's
+place (squad2), questions with evidence (halueval), FAQ headings. And made from texts without
+anyone's help: headings, sentences taken out of their text, keywords, words that a dictionary
+explains, and statements turned into questions by rule. No text or question of a set that the
+ranking is measured on is among them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from app.core.text import STOP_WORDS, Span, sentence_spans, words
+from eval.training.corpora import Text
+
+SQUAD_HELD_OUT = ("Imperialism", "Packet_switching")
+HELD_OUT_PACKAGES = ("gnucash-docs", "python3.11-doc")
+HELD_OUT_EVERY = 20  # of the search questions
+_KEPT_SENTENCE = 0.1  # a sentence taken out of its text stays in it as often as this
+_KEPT_HEADING = 0.3
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage as the reader sees it: title and headings, then the text.
+
+    `page` tells which passages stem from one page; `source` which collection it is from.
+    """
+
+    source: str
+    page: str
+    context: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and a passage that answers it.
+
+    Args:
+        kind: How the question came to be.
+        passage: Index into the passages.
+        shown: What the reader sees of the passage, where it is not the whole.
+        spans: Places of the answer in `shown.body`, one of which is right; empty if unknown.
+        answerable: False for questions that only seem to be answered.
+        negatives: Passages that do not answer it.
+        held_out: Measured on, not learned from.
+    """
+
+    kind: str
+    question: str
+    passage: int
+    shown: Passage
+    spans: tuple[Span, ...] = ()
+    answerable: bool = True
+    negatives: tuple[int, ...] = ()
+    held_out: bool = False
+
+
+@dataclass(slots=True)
+class Collection:
+    """Passages and pairs, as they are gathered."""
+
+    passages: list[Passage] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+
+    def add(self, passage: Passage) -> int:
+        """The index of a new passage."""
+        self.passages.append(passage)
+        return len(self.passages) - 1
+
+    def ask(self, kind: str, question: str, passage: int, **more: object) -> None:
+        """A pair; `shown` is the passage unless it is given."""
+        more.setdefault("shown", self.passages[passage])
+        self.pairs.append(Pair(kind, question, passage, **more))  # type: ignore[arg-type]
+
+
+def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
+    """All pairs, without negatives.
+
+    Args:
+        data: The folder of published sets.
+        texts: What `corpora.read_texts` gives.
+    """
+    rng = np.random.default_rng(seed)
+    found = Collection()
+    _search_questions(data, found, rng)
+    _paragraph_questions(data, found)
+    _evidence_questions(data, found)
+    encyclopedic = len(found.passages)
+    _without_help(found, list(range(encyclopedic)), rng, share=0.5)
+    _statements(found, list(range(encyclopedic)), rng)
+    first = len(found.passages)
+    for text in texts:
+        if english(text.body):
+            context = plain_heading(text.title, text.heading)
+            body = _LINK.sub(r"\1", text.body)
+            found.add(Passage(text.corpus, f"{text.corpus}/{text.page}", context, body))
+    _headings(found, range(first, len(found.passages)), rng)
+    _without_help(found, list(range(first, len(found.passages))), rng, share=0.12)
+    return found
+
+
+def english(text: str) -> bool:
+    """Whether a text is, nearly all of it, in Latin letters."""
+    return sum(c.isascii() for c in text) > 0.97 * len(text)
+
+
+def plain_heading(title: str, heading: str) -> str:
+    """Title and headings without links and paragraph signs."""
+    path = " > ".join(part for part in (title, heading) if part and not heading.startswith(title))
+    path = path or heading or title
+    return " ".join(_LINK.sub(r"\1", path).replace("¶", "").split())
+
+
+def _search_questions(data: Path, found: Collection, rng: np.random.Generator) -> None:
+    for number, row in enumerate(_lines(data / "qed_nq/train.jsonl")):
+        body = _untokenized(row["paragraph"])[:4000]
+        shown = Passage("nq", f"nq/{row['title']}", row["title"], body)
+        place = found.add(shown)
+        spans = tuple(typed_answers(row["question"], body))
+        seen = shown if rng.random() < 0.7 else replace(shown, context="")
+        found.ask(
+            "search", row["question"], place,
+            shown=seen, spans=spans, held_out=number % HELD_OUT_EVERY == 0,
+        )  # fmt: skip
+    file = data / "clapnq/retrieval/train/question_train_answerable.tsv"
+    with file.open(encoding="utf-8") as rows:
+        for row in csv.DictReader(rows, delimiter="\t"):
+            body = _untokenized(row["answers"])
+            if len(body.split()) > 8:
+                place = found.add(Passage("nq", f"nq/{row['doc-id-list']}", "", body))
+                spans = tuple(typed_answers(row["question"], body))
+                found.ask("search", row["question"], place, spans=spans)
+
+
+def _paragraph_questions(data: Path, found: Collection) -> None:
+    """squad2, without the paragraphs that are also in xquad."""
+    measured = _xquad_paragraphs(data)
+    for article in json.loads((data / "squad2/part.json").read_text())["data"]:
+        title, held_out = article["title"].replace("_", " "), article["title"] in SQUAD_HELD_OUT
+        for paragraph in article["paragraphs"]:
+            body = paragraph["context"]
+            if _essence(body) in measured:
+                continue
+            place = found.add(Passage("squad2", f"squad2/{place_of(body)}", title, body))
+            for qa in paragraph["qas"]:
+                spans = tuple(
+                    Span(a["answer_start"], a["answer_start"] + len(a["text"]))
+                    for a in qa["answers"]
+                )
+                found.ask(
+                    "paragraph", qa["question"].strip(), place, spans=tuple(dict.fromkeys(spans)),
+                    answerable=not qa["is_impossible"], held_out=held_out,
+                )  # fmt: skip
+
+
+def _xquad_paragraphs(data: Path) -> set[str]:
+    file = data / "xquad/xquad.en.json"
+    articles = json.loads(file.read_text(encoding="utf-8"))["data"]
+    return {_essence(p["context"]) for article in articles for p in article["paragraphs"]}
+
+
+def _evidence_questions(data: Path, found: Collection) -> None:
+    for number, row in enumerate(_lines(data / "halueval/gen_qa_one-turn_data.json")):
+        body = re.sub(r"(?<=[.!?\"])(?=[A-Z])", " ", row["knowledge"])
+        place = found.add(Passage("halueval", f"halueval/{number}", "", body))
+        spans = tuple(_occurrences(row["right_answer"].strip(" ."), body))
+        held_out = number % HELD_OUT_EVERY == 0
+        found.ask("evidence", row["question"], place, spans=spans, held_out=held_out)
+
+
+def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
+    """A heading asks for the text below it: a real question in a FAQ, else a title."""
+    seen: Counter[str] = Counter()
+    for place in places:
+        passage = found.passages[place]
+        path, leaf = passage.context.rsplit(" > ", 1) if " > " in passage.context else ("", passage.context)
+        question = re.sub(r"^(Chapter |Section )?[\dA-Z]{0,2}[\d.]*\.?\s+", "", leaf).strip()
+        body = re.sub(r"^#+ [^\n]*\n+", "", passage.body)
+        if not 1 <= len(words(question)) <= 20 or len(words(body)) < 12:
+            continue
+        seen[question] += 1
+        faq = question.endswith("?")
+        dictionary = passage.source.startswith("dict-")
+        if not faq and not dictionary and (rng.random() > 0.12 or seen[question] > 3):
+            continue
+        if not faq and not dictionary and len(words(question)) < 3:
+            title = path.split(" > ")[0]
+            question = f"{title} {question}".strip()
+        kind = "faq" if faq else "definition" if dictionary else "title"
+        if dictionary:
+            question = str(rng.choice(["{}", "what is {}", "define {}", "{} meaning", "what does {} mean"])).format(question)
+        context = passage.context if rng.random() < _KEPT_HEADING else path
+        shown = replace(passage, context=context, body=body)
+        held_out = passage.source in HELD_OUT_PACKAGES
+        found.ask(kind, question, place, shown=shown, held_out=held_out)
+
+
+def _without_help(
+    found: Collection, places: Sequence[int], rng: np.random.Generator, *, share: float
+) -> None:
+    """Sentences taken out of their text (Lee et al., 2019), and keywords."""
+    frequency: Counter[str] = Counter()
+    for place in places:
+        frequency.update(set(words(found.passages[place].body)))
+    for place in places:
+        passage = found.passages[place]
+        held_out = passage.source in HELD_OUT_PACKAGES
+        if rng.random() < share:
+            spans = [
+                s for s in sentence_spans(passage.body)
+                if 6 <= len(passage.body[s.start : s.end].split()) <= 40
+            ]  # fmt: skip
+            if len(spans) >= 3:
+                taken = spans[int(rng.integers(len(spans)))]
+                question = passage.body[taken.start : taken.end].strip("#*->| \n")
+                body = passage.body
+                if rng.random() > _KEPT_SENTENCE:
+                    body = body[: taken.start] + body[taken.end :]
+                found.ask(
+                    "sentence", " ".join(question.split()), place,
+                    shown=replace(passage, body=body), held_out=held_out,
+                )  # fmt: skip
+        elif rng.random() < share / 2:
+            counts = Counter(w for w in words(passage.body) if w.isalpha() and len(w) > 2)
+            weight = {
+                w: n**0.5 * np.log(len(places) / (1 + frequency[w]))
+                for w, n in counts.items()
+                if w not in STOP_WORDS and frequency[w] > 1
+            }
+            best = sorted(weight, key=lambda w: -weight[w])[:8]
+            if len(best) >= 4:
+                drawn = rng.permutation(best)[: int(rng.integers(2, 6))]
+                found.ask("keywords", " ".join(drawn), place, held_out=held_out)
+
+
+_NAME = r"(?:[A-Z][\w'’.-]*[\w])(?:\s+(?:(?:of|de|the|von|van|and|&)\s+)?[A-Z][\w'’.-]*[\w])*"
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_DATE = (
+    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}})?(?:, ?)?(?: ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
+    r"\d{1,2}(?:st|nd|rd|th) century"
+)
+_COUNT = (
+    r"[$£€]?\d[\d,.]*(?:\s*(?:%|percent|per cent|million|billion|thousand|hundred|km|miles|feet|"
+    r"metres|meters|years|people|episodes|members|seats|days|hours|minutes))?|"
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|twenty)\b"
+)
+TYPES = {"when": re.compile(_DATE), "number": re.compile(_COUNT), "name": re.compile(_NAME)}
+_ASKS = (
+    ("when", re.compile(r"\b(when|what year|which year|what date|what day|in what century)\b", re.I)),
+    ("number", re.compile(r"\bhow (many|much|old|long|tall|far|high|big|large|often)\b", re.I)),
+    ("name", re.compile(r"\b(who|whose|whom|where|which|what (is the name|city|country|state))\b", re.I)),
+)  # fmt: skip
+
+
+def asked_type(question: str) -> str | None:
+    """What kind of words would answer: `when`, `number`, `name`, or None if it is open."""
+    return next((kind for kind, asks in _ASKS if asks.search(question)), None)
+
+
+def typed_answers(question: str, body: str) -> Iterator[Span]:
+    """Places in a text whose words are of the kind that is asked for, not the question's own."""
+    kind = asked_type(question)
+    if kind is None:
+        return
+    known = set(words(question))
+    for match in TYPES[kind].finditer(body):
+        if not set(words(match.group())) - STOP_WORDS <= known:
+            yield Span(match.start(), match.end())
+
+
+_BE = re.compile(r"^(is|are|was|were|has|had|can|will|became|won|wrote|founded|made)$")
+
+
+def _statements(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
+    """A statement with a name, date or number taken out, asked for by a question word.
+
+    After Lewis et al. (2019), "Unsupervised question answering by cloze translation", in its
+    simplest form: the question word stands where the answer stood, or first.
+    """
+    for place in places:
+        passage = found.passages[place]
+        if passage.source == "squad2" or rng.random() > 0.75:
+            continue
+        spans = [
+            s for s in sentence_spans(passage.body)
+            if 8 <= len(passage.body[s.start : s.end].split()) <= 35
+        ]  # fmt: skip
+        if not spans:
+            continue
+        sentence = spans[int(rng.integers(len(spans)))]
+        text = passage.body[sentence.start : sentence.end]
+        answers = [
+            (kind, m) for kind, pattern in TYPES.items() for m in pattern.finditer(text)
+            if words(m.group()) and words(m.group())[0] not in STOP_WORDS
+        ]  # fmt: skip
+        if not answers:
+            continue
+        kind, answer = answers[int(rng.integers(len(answers)))]
+        question = _asked(kind, text[: answer.start()], text[answer.end() :], rng)
+        start = sentence.start + answer.start()
+        found.ask(
+            "statement", question, place, spans=(Span(start, start + len(answer.group())),),
+        )  # fmt: skip
+
+
+def _asked(kind: str, before: str, after: str, rng: np.random.Generator) -> str:
+    word = {
+        "when": ["when", "in what year", "what year"],
+        "number": ["how many", "how much", "what number of"],
+        "name": ["who", "what", "which", "where"],
+    }[kind]
+    chosen = str(rng.choice(word))
+    before = re.sub(r"\b(in|on|at|since|by|from|until)\s*$", "", before.strip())
+    after = after.strip(" .,;:")
+    if not before:
+        asked = f"{chosen} {after}"
+    elif rng.random() < 0.5:
+        asked = f"{chosen} {before} {after}"
+    else:
+        asked = f"{before} {chosen} {after}"
+    # Questions are short: keep the words nearest to the gap.
+    kept = asked.split()
+    if len(kept) > 16:
+        gap = kept.index(chosen.split()[0]) if chosen.split()[0] in kept else 0
+        start = max(0, gap - 8) if not asked.startswith(chosen) else 0
+        kept = kept[start : start + 16]
+    kept = [w for w in kept if rng.random() > 0.12 or w in chosen.split()]
+    return " ".join(kept) + "?"
+
+
+def place_of(text: str) -> str:
+    """A short name of a text."""
+    return _essence(text)[:60]
+
+
+def _essence(text: str) -> str:
+    return "".join(words(text))
+
+
+def _occurrences(answer: str, body: str) -> Iterator[Span]:
+    if answer:
+        for match in re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", body, re.IGNORECASE):
+            yield Span(match.start(), match.end())
+
+
+def _untokenized(text: str) -> str:
+    """Wikipedia as it was before blanks were put around its marks."""
+    text = text.replace("`` ", "“").replace(" ''", "”").replace("``", "“").replace("''", "”")
+    text = re.sub(r" ([,.;:!?%)\]]|'s\b|n't\b)", r"\1", text)
+    return re.sub(r"([(\[$]) ", r"\1", text).replace(" -- ", " – ")
+
+
+def _lines(file: Path) -> Iterator[dict[str, str]]:
+    with file.open(encoding="utf-8") as rows:
+        for row in rows:
+            yield json.loads(row)

@@ -1,6 +1,6 @@
-"""The model that comes along: all-MiniLM-L6-v2 with int8 weights, in `app/models/minilm`.
+"""The models that come along, with int8 weights, in `app/models`.
 
-Its README tells where the weights come from and how near they are to the original.
+The README beside each tells where the weights come from and how good they are.
 """
 
 from __future__ import annotations
@@ -15,19 +15,24 @@ NAME = "all-MiniLM-L6-v2-int8/2"
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained on
 FOLDER = Path(__file__).parent.parent / "models" / "minilm"
-_SHA256 = "360575b12fc618e35e63cca15265592c8df822be74b6d7c058256b2788b51051"
+READER_NAME = "footnote-reader/1"
+READER_FOLDER = FOLDER.parent / "reader"
+_SHA256 = {
+    FOLDER: "360575b12fc618e35e63cca15265592c8df822be74b6d7c058256b2788b51051",
+    READER_FOLDER: "",
+}
 
 
-def weights() -> Path:
-    """The ONNX file, checked. Raises ConfigError when it is missing or damaged."""
+def weights(folder: Path = FOLDER) -> Path:
+    """The ONNX file of a model, checked. Raises ConfigError when it is missing or damaged."""
     hint = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
-    file = FOLDER / "model.onnx"
+    file = folder / "model.onnx"
     try:
         with file.open("rb") as data:
             found = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
         raise ConfigError("the bundled model is not installed", hint=hint) from error
-    if found != _SHA256:
+    if found != _SHA256[folder]:
         raise ConfigError("the bundled model's file is damaged", hint=hint)
     return file
 

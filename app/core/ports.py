@@ -23,6 +23,7 @@ from app.core.types import (
     HybridQuery,
     IndexInfo,
     Passage,
+    Reading,
     Scalar,
     Scope,
     SparseVector,
@@ -229,6 +230,20 @@ class Reranker(Protocol):
 
     async def close(self) -> None:
         """Give back the worker and the model."""
+
+
+class Reader(Protocol):
+    """Reads passages for a question: how relevant, where the answer stands, whether there is one."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    async def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        """A reading of each text, in order."""
+
+    async def close(self) -> None:
+        """Give back the threads and the model."""
 
 
 class ChatModel(Protocol):

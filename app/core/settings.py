@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from app.core.errors import ConfigError
+from app.core.types import Fusion
 
 PREFIX = "FOOTNOTE_"
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -88,9 +89,14 @@ class RetrievalSettings(Section):
 
     depth: Positive = Field(50, description="candidates that each search contributes")
     k: Positive = Field(8, description="passages that go on to the answer")
+    fusion: Fusion = Field(
+        "question",
+        description="`question`: scores, mixed as suits the question; `score`: scores, always "
+        "mixed alike; `rank`: reciprocal ranks",
+    )
     dense_weight: Weight = Field(1.0, description="weight of dense search in the fusion")
     bm25_weight: Weight = Field(1.0, description="weight of BM25 in the fusion")
-    rrf_k: Positive = Field(60, description="constant of reciprocal rank fusion")
+    rrf_k: Positive = Field(60, description="constant of reciprocal ranks")
 
     @model_validator(mode="after")
     def _one_search_is_left(self) -> Self:

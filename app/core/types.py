@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,25 @@ class Chunk:
     heading: str = ""
     context: str = ""
     """What a model says on where it stands; searched with it, never shown or quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader says of one passage, in the light of a question.
+
+    Args:
+        relevance: Log-odds that the passage is about what is asked.
+        answerable: Log-odds that it answers.
+        start: Place of the likeliest answer in the text that was read, in characters.
+        end: Its end; equal to `start` when there was nothing to read.
+        confidence: Probability of that place among all places, in [0, 1].
+    """
+
+    relevance: float
+    answerable: float
+    start: int
+    end: int
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +291,9 @@ class Census:
         return Counts(sum(c.documents for c in counts), sum(c.chunks for c in counts))
 
 
+Fusion = Literal["question", "score", "rank"]
+
+
 @dataclass(frozen=True, slots=True)
 class HybridQuery:
     """One question to the store: both searches and their fusion.
@@ -281,6 +304,7 @@ class HybridQuery:
         limit: How many fused candidates to return, at least 1.
         depth: How many candidates each search contributes, at least 1.
         weights: Weights of (dense, bm25) in the fusion.
+        fusion: How the two lists become one; see `retrieval.fusion`.
         rrf_k: The constant of reciprocal rank fusion (Cormack et al., 2009).
     """
 
@@ -289,6 +313,7 @@ class HybridQuery:
     limit: int = 20
     depth: int = 50
     weights: tuple[float, float] = (1.0, 1.0)
+    fusion: Fusion = "question"
     rrf_k: int = 60
 
 

@@ -93,7 +93,12 @@ def start_from(folder: Path) -> ReaderModel:
     from transformers import BertModel
 
     encoder = BertModel.from_pretrained(
-        folder, attn_implementation="sdpa", add_pooling_layer=False
+        folder,
+        attn_implementation="sdpa",
+        add_pooling_layer=False,
+        # Everything is seen once: there is nothing to learn by heart, and dropout costs time.
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
     encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     return ReaderModel(encoder)

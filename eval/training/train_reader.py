@@ -26,8 +26,10 @@ from eval.training.pairs import Pair, Passage
 from eval.training.reader_model import Read, ReaderModel
 
 QUESTION_TOKENS = 48
-SHORT, LONG, LONG_SHARE = 144, 272, 0.2
-ROWS, MEGABATCH = 32, 40
+SHORT, LONG, LONG_SHARE = 128, 272, 0.12
+ROWS, LENGTHS = 32, (64, 96, SHORT, 192, LONG)
+"""Few shapes: the library compiles its kernels anew for each."""
+MEGABATCH = 320  # groups that are sorted by length
 RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 4e-4, 0.06, 0.01
 KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement")
 SPAN_WEIGHT = {"paragraph": 1.0, "evidence": 1.0, "search": 0.4, "statement": 0.4}
@@ -62,9 +64,9 @@ class Group:
     rows: list[Row]
 
     @property
-    def size(self) -> int:
-        """Tokens when padded to the longest."""
-        return max(len(row.ids) for row in self.rows) * len(self.rows)
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(len(row.ids) for row in self.rows)
 
 
 class Encoder:
@@ -112,9 +114,7 @@ class Encoder:
             first = max(first, last - room + 1)
         told = encoding.ids[first : first + room]
         shift = len(asked) + 2 - first
-        within = [
-            (a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)
-        ]
+        within = [(a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)]
         return Row([CLS, *asked, SEP, *told, SEP], len(asked), within, gold, answers, weight)
 
 
@@ -127,22 +127,31 @@ def _tokens_of(encoding: Any, span: Span, shift: int) -> tuple[int, int] | None:
 def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[Group]]:
     """Groups of like length together, at most ROWS rows at once, in random order."""
     order = rng.permutation(len(groups))
-    for start in range(0, len(order), MEGABATCH * 8):
-        some = sorted((groups[i] for i in order[start : start + MEGABATCH * 8]), key=lambda g: g.size / len(g.rows))
+    for start in range(0, len(order), MEGABATCH):
+        some = sorted(
+            (groups[i] for i in order[start : start + MEGABATCH]), key=lambda g: g.longest
+        )
         found: list[list[Group]] = [[]]
         for group in some:
-            if sum(len(g.rows) for g in found[-1]) + len(group.rows) > ROWS:
+            most = ROWS if _padded(group.longest) <= SHORT else ROWS // 2
+            if sum(len(g.rows) for g in found[-1]) + len(group.rows) > most:
                 found.append([])
             found[-1].append(group)
         for number in rng.permutation(len(found)):
             yield found[number]
 
 
+def _padded(longest: int) -> int:
+    return next(length for length in LENGTHS if longest <= length)
+
+
 def tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
-    """ids, types and mask, padded to the longest row."""
-    longest = max(len(row.ids) for row in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    """ids, types and mask; further rows, of two tokens, fill the shape up."""
+    longest = _padded(max(len(row.ids) for row in rows))
+    count = ROWS if len(rows) > ROWS // 2 else ROWS // 2
+    ids = torch.zeros(count, longest, dtype=torch.long)
     types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    mask[len(rows) :, :2] = 1
     for number, row in enumerate(rows):
         ids[number, : len(row.ids)] = torch.tensor(row.ids)
         types[number, row.asked + 2 : len(row.ids)] = 1
@@ -163,7 +172,7 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
     parts: dict[str, Tensor] = {}
     if lists:
         parts["choice"] = torch.stack(lists).mean()
-        parts["point"] = POINTWISE * logistic(read.relevance, gold)
+        parts["point"] = POINTWISE * logistic(read.relevance[: len(rows)], gold)
     known = [i for i, row in enumerate(rows) if row.answers is not None]
     if known:
         wanted = torch.tensor([rows[i].answers for i in known])
@@ -185,7 +194,13 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
 
 
 def train(
-    model: ReaderModel, groups: Sequence[Group], *, epochs: int, seed: int, out: Path, every_s: float
+    model: ReaderModel,
+    groups: Sequence[Group],
+    *,
+    epochs: int,
+    seed: int,
+    out: Path,
+    every_s: float,
 ) -> None:
     """Train for some epochs; a checkpoint every `every_s` seconds."""
     rng = np.random.default_rng(seed)
@@ -216,7 +231,7 @@ def train(
         seen += len(rows)
         for name, part in parts.items():
             means[name] += 0.02 * (float(part.detach()) - means[name])
-        if number % 50 == 0:
+        if number % 25 == 0:
             rate = seen / (time.time() - started)
             told = " ".join(f"{name} {value:.3f}" for name, value in means.items())
             sys.stdout.write(f"{number}/{len(plan)} {rate:.1f} pairs/s {told}\n")

@@ -32,6 +32,7 @@ async def search(query: Query, context: Context, scope: Scope, *, limit: int) ->
             limit=limit,
             depth=max(settings.depth, limit),
             weights=(settings.dense_weight, settings.bm25_weight),
+            fusion=settings.fusion,
             rrf_k=settings.rrf_k,
         ),
         scope,

@@ -79,7 +79,7 @@ class ChunkStoreContract:
     async def test_fused_scores_are_reciprocal_ranks_as_published(self, store: ChunkStore) -> None:
         await store.replace(*made("handbook.md", [LEAVE, TRAVEL]))
 
-        best, second = await store.search(asking("annual leave", rrf_k=60), HERE)
+        best, second = await store.search(asking("annual leave", fusion="rank"), HERE)
 
         assert best.score == pytest.approx(1 / 61 + 1 / 61, rel=1e-4)
         assert second.score == pytest.approx(1 / 62, rel=1e-4)

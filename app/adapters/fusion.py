@@ -65,9 +65,9 @@ def _by_rank(query: HybridQuery, dense: Scored, bm25: Scored) -> dict[str, float
 
 def _by_question(query: HybridQuery, dense: Scored, bm25: Scored) -> dict[str, float]:
     """Standard scores, mixed as suits the question, as a number in (0, 1)."""
-    share = dense_share(dense, bm25, len(query.sparse.indices))
     if 0 < len(bm25) < query.depth:  # a list that ends early tells that the rest scores 0
         bm25 = {**bm25, **{key: 0.0 for key in dense if key not in bm25}}
+    share = dense_share(dense, bm25, len(query.sparse.indices))
     mixed = _mixed(query, standard_scores(dense), standard_scores(bm25), (share, 1 - share))
     return {key: 0.5 + 0.5 * math.tanh(0.5 * score) for key, score in mixed.items()}
 

@@ -105,11 +105,12 @@ class ChunkStoreContract:
         await store.replace(*made("handbook.md", [LEAVE, TRAVEL]))
         question = "annual leave, flights"  # both have words of it, the first has more
 
-        for_words = await store.search(asking(question, dense_like=TRAVEL, weights=(1, 4)), HERE)
-        for_sense = await store.search(asking(question, dense_like=TRAVEL, weights=(4, 1)), HERE)
+        async def found(weights: tuple[float, float]) -> list[str]:
+            asked = asking(question, dense_like=TRAVEL, weights=weights, fusion="score")
+            return texts(await store.search(asked, HERE))
 
-        assert texts(for_words) == [LEAVE, TRAVEL]
-        assert texts(for_sense) == [TRAVEL, LEAVE]
+        assert await found((1, 4)) == [LEAVE, TRAVEL]
+        assert await found((4, 1)) == [TRAVEL, LEAVE]
 
     async def test_a_question_of_stop_words_alone_still_gets_passages(
         self, store: ChunkStore

@@ -26,7 +26,9 @@ from app.core.ports import (
     DenseEncoder,
     Gateway,
     Generations,
+    Ranker,
     RateLimiter,
+    Reader,
     Reranker,
     VectorCache,
 )
@@ -37,7 +39,8 @@ from graphs.skills.compress import SentenceCompressor
 from graphs.skills.condense import EntityCondenser, ModelCondenser
 from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.verify import LocalVerifier, ModelVerifier
-from graphs.skills.write import ExtractiveReader, ModelWriter
+from graphs.skills.quote import ExtractiveReader
+from graphs.skills.write import ModelWriter
 from ingestion.chunk import Chunker
 from ingestion.context import CONTEXT_TOKENS, Contexts
 from ingestion.isolation import ParserPool
@@ -64,13 +67,11 @@ def encoder(settings: Settings) -> DenseEncoder:
     )
 
 
-def reranker(settings: Settings, scorer: SentenceScorer) -> Reranker | None:
-    """The second look at candidates; None when it is turned off."""
+def cross_encoder(settings: Settings) -> Reranker | None:
+    """Another model than ours to hold question and passage together; None for ours."""
     model = settings.reranking.model
-    if model == "none":
+    if model in ("none", "bundled"):
         return None
-    if model == "bundled":
-        return scorer
     from app.adapters.fastembed_rerank import FastembedReranker
 
     if FastembedReranker.knows(model):
@@ -279,27 +280,34 @@ def model(settings: Settings) -> Model | None:
 
 
 def skills(
-    settings: Settings, dense: DenseEncoder, scorer: SentenceScorer, gateway: Gateway | None
+    settings: Settings, dense: DenseEncoder, ranker: Ranker, reader: Reader, gateway: Gateway | None
 ) -> Skills:
     """What nodes can do, with a model or by rules and small models."""
-    answer = settings.answer
+    answer, scorer = settings.answer, SentenceScorer.load(dense)
     compressor = SentenceCompressor(scorer, dense.count_tokens)
-    reader = ExtractiveReader(scorer, threshold=answer.answerable, most=answer.max_sentences)
+    quoter = ExtractiveReader(
+        ranker,
+        reader,
+        scorer,
+        threshold=answer.answerable,
+        sure=answer.short,
+        most=answer.max_sentences,
+    )
     local = LocalVerifier(scorer, threshold=answer.supported)
     if gateway is None:
-        return Skills(EntityCondenser(), RuleExpander(), compressor, reader, local, reader)
+        return Skills(EntityCondenser(), RuleExpander(), compressor, quoter, local, quoter)
     return Skills(
         condenser=ModelCondenser(gateway),
         expander=ModelExpander(gateway),
         compressor=compressor,
         writer=ModelWriter(gateway),
         verifier=ModelVerifier(gateway, local),
-        reserve=reader,
+        reserve=quoter,
     )
 
 
 def identity(
-    settings: Settings, dense: DenseEncoder, reranker: Reranker | None, model: Model | None
+    settings: Settings, dense: DenseEncoder, reranker: Ranker | None, model: Model | None
 ) -> dict[str, str]:
     """What an answer depends on besides question and documents: part of the cache's key."""
     return {

@@ -13,7 +13,8 @@ from typing import Any
 from app import parts
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
-from app.adapters.sentence_scorer import SentenceScorer
+from app.adapters.ranker import CalibratedRanker
+from app.adapters.reader import BundledReader
 from app.adapters.switching import SwitchingStore
 from app.core.errors import ConfigError
 from app.core.ports import (
@@ -52,10 +53,10 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         chunker = parts.chunker(settings, dense)
         generations = parts.generations(settings, dense, sparse, chunker)
         store = await _closing(stack, SwitchingStore(await generations.current()))
-        scorer = await asyncio.to_thread(SentenceScorer.load, dense)
-        reranker = await asyncio.to_thread(parts.reranker, settings, scorer)
-        if reranker:
-            stack.push_async_callback(reranker.close)
+        reader = await _closing(stack, await asyncio.to_thread(BundledReader))
+        other = await asyncio.to_thread(parts.cross_encoder, settings)
+        ranker = await _closing(stack, CalibratedRanker.load(reader, other))
+        reranker = None if settings.reranking.model == "none" else ranker
         queue: Jobs = await stack.enter_async_context(parts.jobs(settings))
         memory: Memory = await stack.enter_async_context(parts.memory(settings))
         vectors = parts.vector_cache(settings, dense)
@@ -92,7 +93,9 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 dense=dense,
                 sparse=sparse,
                 reranker=reranker,
-                skills=parts.skills(settings, dense, scorer, model.gateway if model else None),
+                skills=parts.skills(
+                    settings, dense, ranker, reader, model.gateway if model else None
+                ),
                 cache=cache,
                 retrieval=settings.retrieval,
                 reranking=settings.reranking,

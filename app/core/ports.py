@@ -233,7 +233,7 @@ class Reranker(Protocol):
 
 
 class Reader(Protocol):
-    """Reads passages for a question: how relevant, where the answer stands, whether there is one."""
+    """Reads passages for a question: how near, whether they answer it, and where."""
 
     @property
     def name(self) -> str:
@@ -244,6 +244,23 @@ class Reader(Protocol):
 
     async def close(self) -> None:
         """Give back the threads and the model."""
+
+
+class Ranker(Protocol):
+    """Weighs all that is known of a passage into one probability: that it answers."""
+
+    @property
+    def name(self) -> str:
+        """What determines the scores."""
+
+    async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages, in the same order, with their final score and the reranker's."""
+
+    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+        """The probability that one of the passages, judged already, answers the question."""
+
+    async def close(self) -> None:
+        """Give back the models."""
 
 
 class ChatModel(Protocol):

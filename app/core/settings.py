@@ -78,10 +78,7 @@ class RerankingSettings(Section):
     model: str = Field(
         "bundled", description="`bundled`, `none`, or any cross-encoder by name or folder"
     )
-    depth: Positive = Field(16, description="candidates that are reranked")
-    weight: Unit = Field(
-        0.5, description="share of the reranker in the final score, the rest is the fusion's"
-    )
+    depth: Positive = Field(24, description="candidates that are reranked")
 
 
 class RetrievalSettings(Section):
@@ -128,6 +125,9 @@ class AnswerSettings(Section):
     # app/models/sentence_scorer.json.
     answerable: Unit = Field(
         0.10, description="evidence scored below this is not quoted: the answer is a no"
+    )
+    short: float = Field(
+        0.35, ge=0, description="the reader answers in a few words when it is this sure; 2: never"
     )
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")

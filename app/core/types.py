@@ -189,6 +189,15 @@ class Passage(Model):
     text: str
     score: float
     scores: Scores = Scores()
+    voices: dict[str, float] = Field(default_factory=dict, exclude=True)
+    """What each voice added to the log-odds of the final score; for those who want to see."""
+
+    @property
+    def context(self) -> str:
+        """Title and headings, in one line."""
+        if self.heading and self.heading != self.title:
+            return f"{self.title} > {self.heading}"
+        return self.title
 
 
 class Citation(Model):

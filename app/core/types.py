@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -169,6 +170,8 @@ class Passage(Model):
     text: str
     score: float
     scores: Scores = Scores()
+    dated: datetime | None = Field(None, exclude=True)
+    """The date of its document, by which it ages; not shown."""
 
 
 class Citation(Model):

@@ -25,6 +25,7 @@ from app.core.exchange import (
     IngestReport,
     RebuildReport,
     Step,
+    WhyNot,
 )
 from app.core.ports import AnswerCache, ChunkStore, Memory, RateLimiter
 from app.core.run import Run
@@ -35,6 +36,7 @@ from graphs.nodes.guard import checked
 from graphs.nodes.retrieve import search
 from graphs.skills.ranking import rank
 from graphs.skills.select import select
+from graphs.skills.why_not import why_not
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -117,6 +119,16 @@ class Footnote:
             query, found, reranker=self.base.reranker, settings=self.settings.reranking
         )
         return await select([ranked], most=most, settings=self.settings.retrieval)
+
+    async def why_not(self, question: str, document_id: str, scope: Scope) -> WhyNot:
+        """What became of a document when a question is asked: the stage that lost it.
+
+        Raises InputError as `search` does.
+        """
+        question = checked(question, self.settings.answer.max_question_chars)
+        async with pinned(self.store) as store:
+            context = replace(self.base, store=store, scope=scope)
+            return await why_not(question, document_id, context)
 
     async def text(self, document_id: str, scope: Scope) -> str:
         """A document's canonical text. Raises NotFoundError."""

@@ -25,6 +25,7 @@ from app.core.exchange import (
     IngestReport,
     RebuildReport,
     Step,
+    WhyNot,
 )
 from app.core.ports import AnswerCache, ChunkStore, Memory, RateLimiter
 from app.core.run import Run
@@ -34,6 +35,8 @@ from graphs.context import Context, Query
 from graphs.nodes.guard import checked
 from graphs.nodes.retrieve import search
 from graphs.skills.ranking import rank
+from graphs.skills.select import select
+from graphs.skills.why_not import why_not
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -98,7 +101,7 @@ class Footnote:
         return self._events(request)
 
     async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]:
-        """Retrieval alone: hybrid search, then reranking, with the scores of each stage.
+        """Retrieval alone: hybrid search, reranking, choice, with the scores of each stage.
 
         Args:
             query: What to look for.
@@ -111,11 +114,21 @@ class Footnote:
         query = checked(query, self.settings.answer.max_question_chars)
         async with pinned(self.store) as store:
             context = replace(self.base, store=store)
-            found = await search(Query(query, query), context, scope, limit=most)
+            found = await search(Query(query, query), context, scope, most=most)
         ranked = await rank(
             query, found, reranker=self.base.reranker, settings=self.settings.reranking
         )
-        return ranked[:most]
+        return await select([ranked], most=most, settings=self.settings.retrieval)
+
+    async def why_not(self, question: str, document_id: str, scope: Scope) -> WhyNot:
+        """What became of a document when a question is asked: the stage that lost it.
+
+        Raises InputError as `search` does.
+        """
+        question = checked(question, self.settings.answer.max_question_chars)
+        async with pinned(self.store) as store:
+            context = replace(self.base, store=store, scope=scope)
+            return await why_not(question, document_id, context)
 
     async def text(self, document_id: str, scope: Scope) -> str:
         """A document's canonical text. Raises NotFoundError."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from app.core.dates import moment
 from app.core.errors import InputError
 from app.core.types import Chunk, Document, Passage, Scope, Scores, parent_of
 
@@ -104,7 +106,13 @@ def to_passage(payload: Mapping[str, Any], scores: Scores) -> Passage:
         text=payload["text"],
         score=scores.fused or 0.0,
         scores=scores,
+        dated=dated(payload.get("tags") or {}, payload["ingested_at"]),
     )
+
+
+def dated(tags: Mapping[str, str], ingested_at: str) -> datetime | None:
+    """The date of a document: its tag `date`, if that is one, else when it was ingested."""
+    return moment(tags.get("date", "")) or moment(ingested_at)
 
 
 def conditions(scope: Scope) -> Iterator[Condition]:

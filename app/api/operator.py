@@ -21,11 +21,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.api.auth import OPERATOR_PATH
 from app.api.door import TheDoor
-from app.api.fields import Name, Text
+from app.api.fields import Filters, Name, Text
 from app.core.errors import FootnoteError
-from app.core.exchange import IngestReport, RebuildReport
+from app.core.exchange import IngestReport, RebuildReport, WhyNot
 from app.core.jobs import Job, JobState, Progress, Work
 from app.core.settings import EmbeddingSettings, IngestionSettings
+from app.core.types import Scope
 from app.service import Footnote
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,17 @@ class Wanted(BaseModel):
     ingestion: IngestionSettings
 
 
+class Missed(BaseModel):
+    """A question, and the document that is missing from its evidence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: Text = Field(min_length=1)
+    document_id: Name
+    tenant: Name
+    filters: Filters = Field(default_factory=dict)
+
+
 @router.get("")
 async def here() -> dict[str, int]:
     """The token is right."""
@@ -113,6 +125,13 @@ async def job(job_id: Name, door: TheDoor) -> OrderState:
 async def cancel(job_id: Name, door: TheDoor) -> OrderState:
     """End it soon; what is done stays done."""
     return OrderState.of(await door.footnote.jobs.cancel(job_id, None))
+
+
+@router.post("/why-not")
+async def why_not(missed: Missed, door: TheDoor) -> WhyNot:
+    """What became of the document."""
+    scope = Scope(missed.tenant, missed.filters)
+    return await door.footnote.why_not(missed.question, missed.document_id, scope)
 
 
 @router.post("/rebuild")

@@ -21,11 +21,13 @@ from app.cli.failures import INTERRUPTED, report
 from app.cli.ingest import ingest
 from app.cli.search import search
 from app.cli.serve import serve
+from app.cli.why_not import why_not
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command()(ingest)
 app.command()(ask)
 app.command()(search)
+app.command()(why_not)
 app.command()(serve)
 app.command()(doctor)
 app.add_typer(documents.app, name="documents")

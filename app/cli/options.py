@@ -9,6 +9,14 @@ import typer
 
 Tenant = Annotated[str, typer.Option("--tenant", metavar="T", help="Whose documents.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Filters = Annotated[
+    list[str],
+    typer.Option(
+        "--filter",
+        metavar="K=V",
+        help="Only where a tag, source, title or document_id has this value; repeatable.",
+    ),
+]
 DEFAULT_TENANT = "default"
 
 

@@ -19,7 +19,17 @@ from app.core.errors import (
     PermanentError,
     TransientError,
 )
-from app.core.exchange import Ask, Delta, Done, Event, Failure, IngestReport, RebuildReport, Step
+from app.core.exchange import (
+    Ask,
+    Delta,
+    Done,
+    Event,
+    Failure,
+    IngestReport,
+    RebuildReport,
+    Step,
+    WhyNot,
+)
 from app.core.jobs import JobState
 from app.core.types import Answer, Document, Passage, Scope
 
@@ -118,6 +128,16 @@ class RemoteFootnote:
         asked = {"query": query, "k": k, "filters": dict(scope.filters)}
         found = await self.call("POST", "/v1/search", json=asked)
         return [Passage(**passage) for passage in found["passages"]]
+
+    async def why_not(self, question: str, document_id: str, scope: Scope) -> WhyNot:
+        """What became of a document when a question is asked, of any tenant."""
+        asked = {
+            "question": question,
+            "document_id": document_id,
+            "tenant": scope.tenant,
+            "filters": dict(scope.filters),
+        }
+        return WhyNot(**await self.call("POST", "/v1/operator/why-not", json=asked))
 
     async def stream(self, request: Ask) -> AsyncIterator[Event]:
         """Steps and released text as they happen, and `Done` at the end."""

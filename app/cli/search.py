@@ -24,14 +24,7 @@ def search(
         int | None, typer.Option("-k", metavar="N", min=1, help="How many passages.")
     ] = None,
     tenant: options.Tenant = options.DEFAULT_TENANT,
-    where: Annotated[
-        list[str],
-        typer.Option(
-            "--filter",
-            metavar="K=V",
-            help="Only where a tag, source, title or document_id has this value; repeatable.",
-        ),
-    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    where: options.Filters = [],  # noqa: B006 - typer reads it, nobody changes it
     explain: Annotated[bool, typer.Option("--explain", help="Show the score of each stage.")] = (
         False
     ),

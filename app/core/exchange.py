@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from app.core.types import Answer, Counts, Message, Model, Scalar, Scope
+from app.core.types import Answer, Counts, Message, Model, Scalar, Scope, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +170,52 @@ class IndexReport:
     differs: Sequence[str]
     tenants: Mapping[str, Counts]
     languages: Mapping[str, int]
+
+
+class Part(Model):
+    """Where a passage stands, for those who know its document or are told its title."""
+
+    document_id: str
+    title: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+
+
+class Stage(Model):
+    """What one stage of retrieval did with a document.
+
+    `rank` is that of its best chunk, from 1, among the `of` that the stage ranked, of which
+    the best `cut` go on. `kept` is None where the stage ranks without leaving anything out.
+    `other` is what the document gave way to.
+    """
+
+    stage: str
+    kept: bool | None
+    rank: int | None = None
+    of: int | None = None
+    cut: int | None = None
+    scores: Scores | None = None
+    score: float | None = None
+    passage: Part | None = None
+    other: Part | None = None
+    why: str = ""
+
+
+Loss = Literal["index", "filter", "search", "fusion", "rerank", "age", "near_copy", "mmr", "budget"]
+
+
+class WhyNot(Model):
+    """What became of a document when a question was asked.
+
+    `lost_at` is None when it is in the evidence, as the passages `evidence`, from 1.
+    """
+
+    question: str
+    document_id: str
+    title: str | None
+    lost_at: Loss | None
+    reason: str
+    evidence: list[int]
+    stages: list[Stage]

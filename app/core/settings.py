@@ -94,6 +94,23 @@ class RetrievalSettings(Section):
     dense_weight: Weight = Field(1.0, description="weight of dense search in the fusion")
     bm25_weight: Weight = Field(1.0, description="weight of BM25 in the fusion")
     rrf_k: Positive = Field(60, description="constant of reciprocal ranks")
+    merge_neighbours: bool = Field(
+        True, description="chunks of one section that touch become one passage"
+    )
+    merged_chars: Positive = Field(2000, description="longest such passage, characters")
+    near_copies: Unit = Field(
+        0.9,
+        description="a passage is left out when a better one says this share of it; 1: never",
+    )
+    mmr_lambda: Unit = Field(
+        1.0, description="share of relevance against novelty (MMR) in the choice; 1: relevance only"
+    )
+    decay_half_life_days: float = Field(
+        0.0,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="age at which a document's score is halved, days; 0: none",
+    )
 
     @model_validator(mode="after")
     def _one_search_is_left(self) -> Self:

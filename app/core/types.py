@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -191,6 +192,8 @@ class Passage(Model):
     scores: Scores = Scores()
     voices: dict[str, float] = Field(default_factory=dict, exclude=True)
     """What each voice added to the log-odds of the final score; for those who want to see."""
+    dated: datetime | None = Field(None, exclude=True)
+    """The date of its document, by which it ages; not shown."""
 
     @property
     def context(self) -> str:

@@ -1,9 +1,8 @@
-"""Put the candidates of all searches into one order."""
+"""Put the candidates of all searches into one order, and choose those that go on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -11,6 +10,7 @@ from langgraph.runtime import Runtime
 from app.core.types import Passage
 from graphs.context import Context, Query
 from graphs.skills.ranking import rank
+from graphs.skills.select import select
 from graphs.state import State
 
 
@@ -25,7 +25,9 @@ async def rerank(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         await rank(question, passages, reranker=context.reranker, settings=context.reranking)
         for question, passages in by_question.items()
     ]
-    return {"passages": _merged(ranked, context.retrieval.k), "tried": _tried(state)}
+    settings = context.retrieval
+    passages = await select(ranked, most=settings.k, settings=settings)
+    return {"passages": passages, "tried": _tried(state)}
 
 
 def _distinct(candidates: Sequence[tuple[Query, Passage]]) -> list[tuple[Query, Passage]]:
@@ -36,18 +38,6 @@ def _distinct(candidates: Sequence[tuple[Query, Passage]]) -> list[tuple[Query, 
         if place not in best or passage.score > best[place][1].score:
             best[place] = (query, passage)
     return list(best.values())
-
-
-def _merged(ranked: Sequence[Sequence[Passage]], most: int) -> list[Passage]:
-    """The best passages of all questions, each passage once.
-
-    The sub-questions of one question each keep their best passage.
-    """
-    everything = sorted(chain.from_iterable(ranked), key=lambda passage: -passage.score)
-    once: dict[tuple[str, int], Passage] = {}
-    for passage in [*(passages[0] for passages in ranked), *everything]:
-        once.setdefault((passage.document_id, passage.start), passage)
-    return sorted(list(once.values())[:most], key=lambda passage: -passage.score)
 
 
 def _tried(state: State) -> list[Query]:

@@ -14,26 +14,28 @@ from graphs.state import Search
 async def retrieve(state: Search, runtime: Runtime[Context]) -> dict[str, Any]:
     """Search for one query; several of these may run side by side."""
     context, query = runtime.context, state["query"]
-    limit = max(context.retrieval.k, context.reranking.depth)
-    found = await search(query, context, context.scope, limit=limit)
+    found = await search(query, context, context.scope, most=context.retrieval.k)
     return {"candidates": [(query, passage) for passage in found]}
 
 
-async def search(query: Query, context: Context, scope: Scope, *, limit: int) -> list[Passage]:
-    """Fused candidates, best first: enough for the reranker, and at least `limit`."""
+async def search(query: Query, context: Context, scope: Scope, *, most: int) -> list[Passage]:
+    """Fused candidates, best first, enough to select `most` of them."""
+    return await context.store.search(await hybrid(query, context, scope, most=most), scope)
+
+
+async def hybrid(query: Query, context: Context, scope: Scope, *, most: int) -> HybridQuery:
+    """What the engine is asked, to find candidates enough to select `most` of them."""
     settings = context.retrieval
-    limit = max(limit, context.reranking.depth)
+    # Half as many again: some will be joined, or left out as copies.
+    limit = max(most + most // 2, context.reranking.depth)
     vector = (await context.dense.encode([query.dense_text or query.text]))[0]
     languages = await context.store.languages(scope)
-    return await context.store.search(
-        HybridQuery(
-            dense=vector,
-            sparse=context.sparse.encode_query(query.text, languages),
-            limit=limit,
-            depth=max(settings.depth, limit),
-            weights=(settings.dense_weight, settings.bm25_weight),
-            fusion=settings.fusion,
-            rrf_k=settings.rrf_k,
-        ),
-        scope,
+    return HybridQuery(
+        dense=vector,
+        sparse=context.sparse.encode_query(query.text, languages),
+        limit=limit,
+        depth=max(settings.depth, limit),
+        weights=(settings.dense_weight, settings.bm25_weight),
+        fusion=settings.fusion,
+        rrf_k=settings.rrf_k,
     )

@@ -346,7 +346,8 @@ async def test_nothing_but_the_token_opens_the_operator_s_routes(
 ) -> None:
     base = await serve(operator_token=TOKEN, key="secret")
     async with httpx.AsyncClient(base_url=base, headers={"Authorization": sent}) as http:
-        for path in ("/v1/operator/jobs", "/v1/operator/", "//v1/operator/jobs"):
+        paths = ("/v1/operator/jobs", "/v1/operator/why-not", "/v1/operator/", "//v1/operator/jobs")
+        for path in paths:
             assert (await http.post(path, json=ORDER)).status_code in (401, 404), path
         await refused(await http.get("/v1/operator"), 401)
         await refused(await http.delete("/v1/operator/jobs/x"), 401)

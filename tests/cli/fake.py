@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import NotFoundError
-from app.core.exchange import Ask, Delta, Done, Event, Failure, IngestReport, Step
+from app.core.exchange import (
+    Ask,
+    Delta,
+    Done,
+    Event,
+    Failure,
+    IngestReport,
+    Part,
+    Stage,
+    Step,
+    WhyNot,
+)
 from app.core.settings import Settings
 from app.core.types import Answer, Citation, Document, Passage, Scope, Scores, Status
 
@@ -62,6 +73,23 @@ DOCUMENT = Document(
     ingested_at="2026-01-01T00:00:00Z",
 )
 
+PART = Part(**{name: getattr(PASSAGE, name) for name in Part.model_fields})
+WHY_NOT = WhyNot(
+    question="leave?",
+    document_id="d-1",
+    title="Handbook [bold]",
+    lost_at="near_copy",
+    reason="97% of its best chunk stands in “Other”, ranked above it",
+    evidence=[],
+    stages=[
+        Stage(stage="index", kept=True, of=2),
+        Stage(stage="dense", kept=True, rank=12, of=99, cut=50, score=0.5, passage=PART),
+        Stage(stage="bm25", kept=False, of=3, cut=50, why="it shares no word with the question"),
+        Stage(stage="choice", kept=False, of=8, cut=8, score=0.25, passage=PART,
+              other=PART.model_copy(update={"title": "Other"})),
+    ],
+)  # fmt: skip
+
 
 @dataclass
 class Store:
@@ -97,6 +125,7 @@ class FakeFootnote:
     """Sent to this very process in the middle of an ingestion."""
     asked: list[Ask] = field(default_factory=list)
     searched: list[tuple[str, Scope, int | None]] = field(default_factory=list)
+    missed: list[tuple[str, str, Scope]] = field(default_factory=list)
     ingested: list[dict[str, Any]] = field(default_factory=list)
     chatter: str = ""
     """What a library writes to stdout, where it does not belong."""
@@ -120,6 +149,10 @@ class FakeFootnote:
     async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]:
         self.searched.append((query, scope, k))
         return self.passages
+
+    async def why_not(self, question: str, document_id: str, scope: Scope) -> WhyNot:
+        self.missed.append((question, document_id, scope))
+        return WHY_NOT
 
     async def ingest(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.types import Scope
 from tests.cli.conftest import Run
-from tests.cli.fake import DOCUMENT, PASSAGE, FakeFootnote
+from tests.cli.fake import DOCUMENT, PASSAGE, WHY_NOT, FakeFootnote
 
 
 def test_search_passes_its_options_on(run: Run, fake: FakeFootnote) -> None:
@@ -34,6 +34,31 @@ def test_finding_nothing_is_not_a_failure(run: Run, fake: FakeFootnote) -> None:
     outcome = run("search", "leave")
     assert (outcome.status, outcome.out) == (0, "")
     assert run("search", "leave", "--json").document == {"passages": []}
+
+
+def test_why_not_passes_its_options_on(run: Run, fake: FakeFootnote) -> None:
+    run("why-not", "leave?", "--document", "d-1", "--tenant", "acme", "--filter", "team=hr")
+    assert fake.missed == [("leave?", "d-1", Scope("acme", {"team": ["hr"]}))]
+
+
+def test_why_not_shows_each_stage_and_what_became_of_the_document(run: Run) -> None:
+    shown = run("why-not", "leave?", "--document", "d-1")
+    assert shown.status == 0
+    for told in ("12 of 99", "the best 50 go on", "– of 3", "0.500", "kept", "lost", "Other"):
+        assert told in shown.out
+    last = "Handbook [bold]: 97% of its best chunk stands in “Other”, ranked above it\n"
+    assert shown.out.endswith(last)
+
+
+def test_why_not_as_json(run: Run) -> None:
+    document = run("why-not", "leave?", "--document", "d-1", "--json").document
+    assert document == WHY_NOT.model_dump(mode="json")
+    assert document["lost_at"] == "near_copy"
+
+
+def test_why_not_needs_a_question_and_a_document(run: Run) -> None:
+    assert run("why-not", "leave?").status == 2
+    assert run("why-not", " ", "--document", "d-1").status == 2
 
 
 def test_documents_list_show_and_delete(run: Run, fake: FakeFootnote) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pytest
 
@@ -75,6 +76,22 @@ class ChunkStoreContract:
         assert best.scores.dense and best.scores.bm25 and best.scores.fused == best.score
         assert len(rest) == 2
         assert rest[0].scores.bm25 is None, "BM25 did not see a text without its words"
+
+    async def test_a_passage_knows_the_date_of_its_document_and_does_not_show_it(
+        self, store: ChunkStore
+    ) -> None:
+        tagged = made("tagged.md", [LEAVE], tags={"date": "2024-03"})
+        others = [made("plain.md", [TRAVEL]), made("odd.md", [LAPTOP], tags={"date": "spring"})]
+        for version in (tagged, *others):
+            await store.replace(*version)
+
+        found = {p.source: p for p in await store.search(asking("annual leave"), HERE)}
+
+        assert found["tagged.md"].dated == datetime(2024, 3, 1, tzinfo=UTC)
+        for version in others:
+            ingested = datetime.fromisoformat(version.document.ingested_at)
+            assert found[version.document.source].dated == ingested
+        assert "dated" not in found["tagged.md"].model_dump()
 
     async def test_fused_scores_are_reciprocal_ranks_as_published(self, store: ChunkStore) -> None:
         await store.replace(*made("handbook.md", [LEAVE, TRAVEL]))

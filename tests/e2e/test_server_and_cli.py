@@ -186,6 +186,9 @@ def test_a_command_goes_through_the_server_and_nobody_can_tell(
         assert "retrieve" in asked.err
         refused = footnote("search", "leave", "--tenant", "other")
         assert refused.status == 1 and "tenant default alone" in refused.error
+        lost = ("why-not", QUESTION, "--document", document["document_id"], "--json")
+        assert footnote(*lost).document["evidence"] == [1]
+        assert footnote(*lost, "--tenant", "other").document["lost_at"] == "index"
         missing = footnote("ingest", "nowhere")
         assert missing.status == 1 and "nothing is there" in missing.err
         assert footnote("documents", "delete", document["document_id"]).status == 0

@@ -24,7 +24,7 @@ class StillStore:
     """The part of a ChunkStore that a question uses: always the same passages."""
 
     def __init__(self, passages: int) -> None:
-        text = _SENTENCE * 8
+        texts = [_SENTENCE * 8 + f"Office {n}. " for n in range(passages)]  # or they were copies
         self._found = [
             Passage(
                 document_id=f"document-{n}",
@@ -38,7 +38,7 @@ class StillStore:
                 score=1 / (61 + n),
                 scores=Scores(dense=0.5, bm25=5.0, fused=1 / (61 + n)),
             )
-            for n in range(passages)
+            for n, text in enumerate(texts)
         ]
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.text import sentence_spans
 from app.core.types import Passage
 from graphs.skills.compress import SentenceCompressor
 from tests.unit.graphs.making import WordScorer, count_words, passage
@@ -30,17 +29,24 @@ async def test_what_is_kept_stands_at_its_place_and_within_the_budget(
         shift = item.start - item.passage.start
         assert item.text == item.passage.text[shift : shift + len(item.text)]
         assert item.text.strip()
-    whole = sum(count_words(found)) <= budget
-    share = max(1, budget // max(1, len(passages)))
-    for item in kept:
-        if whole:
-            assert item.text == item.passage.text
-        else:
-            assert _fits(item.text, share) or len(sentence_spans(item.text)) <= 1
+    assert sum(count_words([item.text for item in kept])) <= budget or len(kept) == 1
+    if sum(count_words(found)) <= budget:
+        assert [item.text for item in kept] == [text for text in found if text.strip()]
+    assert bool(kept) == any(text.strip() for text in found)
 
 
-def _fits(text: str, budget: int) -> bool:
-    return sum(count_words([text[s.start : s.end] for s in sentence_spans(text)])) <= budget
+async def test_short_passages_leave_their_room_to_long_ones() -> None:
+    long = " ".join(f"Sentence {n} is here." for n in range(10))
+    short = "Leave is 25 days."
+    kept = await compressor.compress("How many days?", [passage(long), passage(short, "d-2")], 34)
+    assert [len(item.text.split()) for item in kept] == [28, 4]
+
+
+async def test_where_not_even_sentences_fit_the_best_passages_do() -> None:
+    found = [passage("Leave is twenty-five days a year.", f"d-{n}") for n in range(4)]
+    kept = await compressor.compress("How many days is leave?", found, 16)
+    assert [item.passage.document_id for item in kept] == ["d-0", "d-1"]
+    assert len(await compressor.compress("How many days is leave?", found, 1)) == 1
 
 
 async def test_the_sentence_that_answers_survives() -> None:

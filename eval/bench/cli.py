@@ -25,6 +25,7 @@ from eval.bench import (
 from eval.bench.child import BenchError, Unavailable, say
 from eval.bench.result import Outcome
 from eval.bench.sizes import FULL, QUICK, QUICK_JUDGED, WHOLE_JUDGED, Judged, Sizes
+from eval.judged.sets import MissingSetError
 
 _SIZED: dict[str, Callable[[Sizes], Outcome]] = {
     "hybrid": hybrid.run,
@@ -35,7 +36,7 @@ _SIZED: dict[str, Callable[[Sizes], Outcome]] = {
     "million": million.run,
     "ray": cluster.run,
 }
-_JUDGED: dict[str, Callable[[Sizes, Judged], Outcome]] = {
+_JUDGED: dict[str, Callable[[Judged], Outcome]] = {
     "questions": questions.run,
     "quality": quality.run,
 }
@@ -121,9 +122,13 @@ def _judged(wanted: argparse.Namespace) -> Judged:
 def _run(name: str, sizes: Sizes, judged: Judged) -> Outcome:
     try:
         if name in _JUDGED:
-            return _JUDGED[name](sizes, judged)
+            return _JUDGED[name](judged)
         return _SIZED[name](sizes)
-    except (BenchError, Unavailable) as error:  # the others' figures are still worth having
+    except (
+        BenchError,
+        MissingSetError,
+        Unavailable,
+    ) as error:  # the others' figures are still worth having
         say(f"error: {error}")
         return Outcome(name, notes=[str(error)], failed=True)
 

@@ -12,8 +12,8 @@ from eval.bench import quality_tables as shown
 from eval.bench.child import BenchError, Unavailable, measure, say
 from eval.bench.quality_figures import Measured
 from eval.bench.result import Outcome
-from eval.bench.sizes import Judged, Sizes
-from eval.judged.sets import present
+from eval.bench.sizes import Judged
+from eval.judged.sets import locate, present
 
 _PEERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "LangChain": ("quality_langchain", {}),
@@ -29,13 +29,18 @@ _OTHER = (
 )
 
 
-def run(sizes: Sizes, judged: Judged) -> Outcome:
-    """Measure each set in turn, ours and the others in processes of their own."""
+def run(judged: Judged) -> Outcome:
+    """Measure each set in turn, ours and the others in processes of their own.
+
+    Raises MissingSetError when a set that is named is not there.
+    """
     names = judged.sets or tuple(present(judged.data))
     if not names or not judged.data.is_dir():
         return Outcome(
             "quality", notes=[f"no judged sets in {judged.data}: name their folder with --data"]
         )
+    for name in names:
+        locate(judged.data, name)
     peers = dict(_PEERS)
     notes = []
     if judged.cross_encoder:

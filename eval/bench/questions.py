@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.bench.child import measure, say
 from eval.bench.result import Bar, Outcome, Row
-from eval.bench.sizes import Judged, Sizes
+from eval.bench.sizes import Judged
 
 _CLIENTS = 16
 _ROUNDS = 2
@@ -19,7 +19,7 @@ _SETS = ("docs_rag", "clapnq", "xquad", "squad2", "cranfield")
 """Some 4,700 chunks on many subjects, and questions as people ask them of all but the last."""
 
 
-def run(sizes: Sizes, judged: Judged) -> Outcome:
+def run(judged: Judged) -> Outcome:
     """Ask a service in one process, first alone, then with all clients at once."""
     missing = [name for name in _SETS if not (judged.data / name).is_dir()]
     if missing:
@@ -27,14 +27,14 @@ def run(sizes: Sizes, judged: Judged) -> Outcome:
         return Outcome(
             "questions", notes=[f"no {sets} in {judged.data}: name their folder with --data"]
         )
-    say(f"questions: {sizes.answers} alone, {sizes.answers} by {_CLIENTS} clients")
+    say(f"questions: {judged.answers} alone, {judged.answers} by {_CLIENTS} clients")
     with tempfile.TemporaryDirectory() as folder:
         found = measure(
             "questions_footnote",
             data=str(judged.data.absolute()),
             cache=str((judged.cache or Path(folder)).absolute()),
             sets=_SETS,
-            answers=sizes.answers,
+            answers=judged.answers,
             clients=_CLIENTS,
             rounds=_ROUNDS,
         )
@@ -56,7 +56,7 @@ def run(sizes: Sizes, judged: Judged) -> Outcome:
             Bar(f"questions a second, {_CLIENTS} clients", rate, _A_SECOND, at_least=True),
         ],
         notes=[
-            f"{sizes.answers} questions of {', '.join(_SETS[:-1])} a round, no question twice; "
+            f"{judged.answers} questions of {', '.join(_SETS[:-1])} a round, no question twice; "
             f"the best of {_ROUNDS} rounds; {found['answered']:.0%} were answered, the others "
             "refused for want of evidence",
             f"steps by mean ms alone: {found['steps']}",

@@ -19,7 +19,6 @@ class Sizes:
         conversation: Turns of the conversation whose checkpoint is weighed.
         passages: Chunks that are encoded.
         library: Chunks of the index whose memory is measured.
-        answers: Questions that are answered, one after the other and by many clients at once.
         rounds: How often they are encoded; the fastest round counts.
         files: That are ingested, as often.
         cluster_files: That a cluster ingests.
@@ -36,7 +35,6 @@ class Sizes:
     cluster_files: int = 300
     many_files: int = 20_000
     library: int = 1_000_000
-    answers: int = 160
 
 
 FULL = Sizes()
@@ -51,7 +49,6 @@ QUICK = Sizes(
     cluster_files=60,
     many_files=300,
     library=20_000,
-    answers=32,
 )
 
 
@@ -64,6 +61,7 @@ class Judged:
         cache: Folder in which vectors are remembered from run to run; None forgets them.
         sets: Their names; without any, all that are there.
         questions: At most so many of each set; 0: all.
+        answers: Questions that are answered, one after the other and by many clients at once.
         peers_on: Sets that other libraries search too; without any, all.
         cross_encoder: Name or folder of a model for the reranking stage of other libraries.
     """
@@ -72,9 +70,12 @@ class Judged:
     cache: Path | None = None
     sets: tuple[str, ...] = ()
     questions: int = 100
+    answers: int = 160
     peers_on: tuple[str, ...] = ("scifact", "docs_rag", "xquad")
     cross_encoder: str = ""
 
 
-QUICK_JUDGED = Judged(sets=("docs_rag", "cranfield", "chunking_eval", "xquad"), questions=25)
+QUICK_JUDGED = Judged(
+    sets=("docs_rag", "cranfield", "chunking_eval", "xquad"), questions=25, answers=32
+)
 WHOLE_JUDGED = Judged(questions=300, peers_on=())

@@ -74,6 +74,9 @@ class JudgedSet:
         return replace(self, questions=[self.questions[i] for i in sorted(drawn)])
 
 
+Read = tuple[list[Text], list[Question]]
+
+
 class MissingSetError(Exception):
     """A set is not there."""
 
@@ -83,19 +86,22 @@ def present(folder: Path) -> list[str]:
     return [name for name, (files, _) in _READERS.items() if (folder / files).exists()]
 
 
-def read(folder: Path, name: str) -> JudgedSet:
-    """One set. Raises MissingSetError when it is not there."""
-    if name in _READERS:
-        files, reader = _READERS[name]
-    else:
-        files, reader = f"{name}/corpus.jsonl", _beir
-    place = folder / files
+def locate(folder: Path, name: str) -> tuple[Path, Callable[[Path], Read]]:
+    """The file that a set is read from, and how. Raises MissingSetError when it is not there."""
+    file, reader = _READERS.get(name, (f"{name}/corpus.jsonl", _beir))
+    place = folder / file
     if not place.exists():
         raise MissingSetError(f"no set {name}: {place} is missing; name the folder with --data")
+    return place, reader
+
+
+def read(folder: Path, name: str) -> JudgedSet:
+    """One set. Raises MissingSetError when it is not there."""
+    place, reader = locate(folder, name)
     texts, questions = reader(place)
     return JudgedSet(
         name,
-        files.split("/")[0],
+        place.relative_to(folder).parts[0],
         [replace(text, key=_key(name, text.key)) for text in texts],
         [replace(q, grades={_key(name, k): g for k, g in q.grades.items()}) for q in questions],
     )
@@ -104,9 +110,6 @@ def read(folder: Path, name: str) -> JudgedSet:
 def _key(name: str, key: str) -> str:
     """The key of a text among those of all sets."""
     return f"{name}/{key}"
-
-
-Read = tuple[list[Text], list[Question]]
 
 
 def _beir(corpus: Path) -> Read:

@@ -16,6 +16,7 @@ from eval.bench.quality_figures import STAGES, Measured
 from eval.bench.result import Outcome
 from eval.bench.sides import quality_footnote
 from tests.support.judged import TEXTS, write_beir
+from tests.support.tiny_models import tiny_cross_encoder
 
 
 @pytest.fixture
@@ -57,6 +58,17 @@ def test_other_libraries_search_the_same_passages(
     found = module.measure(**arguments)
     assert found["ndcg"] == [1.0, 1.0, 1.0]
     assert len(found["ms"]) == 3
+
+
+def test_langchain_reranks_with_a_cross_encoder_where_there_is_one(
+    tmp_path: Path, arguments: dict[str, Any]
+) -> None:
+    for needed in ("langchain_qdrant", "sentence_transformers"):
+        pytest.importorskip(needed)
+    module = pytest.importorskip("eval.bench.sides.quality_langchain")
+    model = str(tiny_cross_encoder(tmp_path / "model"))
+    reranked = module.measure(cross_encoder=model, **arguments)
+    assert set(reranked["ndcg"]) <= {1.0, 0.63093, 0.5}  # at the random model's whim
 
 
 def passage(name: str) -> Passage:
@@ -147,6 +159,15 @@ def test_a_library_that_searched_fewer_sets_gets_no_mean() -> None:
     assert quality_figures.searched_by_all(sets) == (sets, ["LangChain"])
 
 
+def test_a_set_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_beir(tmp_path / "ours")
+    given = ["--data", str(tmp_path), "--sets", "ours,theirs", "--out", str(tmp_path / "out")]
+    assert cli.main(["quality", *given]) == 1
+    assert "no set theirs" in capsys.readouterr().out
+
+
 def test_without_the_sets_it_is_skipped_with_a_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,4 +176,5 @@ def test_without_the_sets_it_is_skipped_with_a_word(
     assert cli.main(given) == 0
     said = capsys.readouterr().out
     assert f"no judged sets in {nowhere}: name their folder with --data" in said
+    assert cli.main([*given, "--sets", "nosuch"]) == 0  # there is nothing at all
     assert "quality: skipped" in said and "questions: skipped" in said

@@ -18,7 +18,7 @@ from typing import Any
 from app.core.types import Chunk, ParsedDocument
 from ingestion.outline import Outline
 
-VERSION = "structure/3"
+VERSION = "structure/4"
 """Part of the index fingerprint."""
 
 SEPARATOR = " > "

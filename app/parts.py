@@ -38,8 +38,8 @@ from graphs.context import Skills
 from graphs.skills.compress import SentenceCompressor
 from graphs.skills.condense import EntityCondenser, ModelCondenser
 from graphs.skills.expand import ModelExpander, RuleExpander
-from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.quote import ExtractiveReader
+from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ModelWriter
 from ingestion.chunk import Chunker
 from ingestion.context import CONTEXT_TOKENS, Contexts

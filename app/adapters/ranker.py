@@ -86,7 +86,7 @@ class CalibratedRanker:
         self.name = reranker.name if reranker else reader.name
         self._reader = reader
         self._reranker = reranker
-        self._passage = passage
+        self.passage = passage
         self._question = question
         self._stemmer = SnowballStemmer("english")
 
@@ -105,7 +105,7 @@ class CalibratedRanker:
             return []
         readings = await self._read(question, passages)
         rows = self.voices(question, passages, readings)
-        terms = self._passage.terms(rows)
+        terms = self.passage.terms(rows)
         return [
             passage.model_copy(
                 update={
@@ -117,7 +117,7 @@ class CalibratedRanker:
                 }
             )
             for passage, reading, term, total in zip(
-                passages, readings, terms, terms.sum(axis=1) + self._passage.intercept, strict=True
+                passages, readings, terms, terms.sum(axis=1) + self.passage.intercept, strict=True
             )
         ]
 
@@ -142,10 +142,11 @@ class CalibratedRanker:
         # Nobody knows the scale of a foreign score: it is given the one of our own.
         said = np.array([_logit(s) for s in await self._reranker.score(question, texts)])
         place = VOICES.index("relevance")
-        mean, spread = self._passage.mean[place], self._passage.spread[place]
+        mean, spread = self.passage.mean[place], self.passage.spread[place]
         scaled = mean + spread * (said - said.mean()) / (said.std() or 1.0)
         return [
-            replace(reading, relevance=float(r)) for reading, r in zip(readings, scaled, strict=True)
+            replace(reading, relevance=float(r))
+            for reading, r in zip(readings, scaled, strict=True)
         ]
 
     def voices(

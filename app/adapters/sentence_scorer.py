@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from app.core.ports import DenseEncoder
-from app.core.text import STOP_WORDS, plain, sentence_spans, words
+from app.core.text import STOP_WORDS, plain, words
 from app.core.types import Vectors
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "sentence_scorer.json"

@@ -1,5 +1,7 @@
 """Fit `app/models/ranking.json`: the final score, and whether a question is answered at all.
 
+    python -m eval.training.fit_ranking DATA_FOLDER TEXTS_FOLDER CACHE_FOLDER
+
 Every question has its best candidates by fusion, read by the bundled reader. The passage model
 learns to put those that answer first (softmax over a question's list) and to say how likely
 each is (logistic loss). The question model learns to tell questions whose passage is there from
@@ -9,19 +11,39 @@ size; every second question is kept apart to measure on.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, Logistic, CalibratedRanker
+from app.adapters.ranker import (
+    QUESTION,
+    VOICES,
+    WEIGHTS,
+    CalibratedRanker,
+    Logistic,
+    probability,
+    shown,
+)
+from app.adapters.reader import BundledReader
+from app.core.ports import Reader
 from app.core.types import Passage, Reading
+from eval.training.candidates import Found, collect
 
-FOLDS = ("fit", "held_out")
+QUESTIONS = 160
+DEPTH, SPARE = 24, 4
+"""How many candidates are judged, and how many more are read to take their place."""
+KEPT = 8
+"""Of the best, that tell whether the question is answered."""
+TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
+"""Sets where what answers a question stands in one place, so that it can be taken away."""
 _STEPS, _RATE, _DECAY = 600, 0.05, 1e-3
 _POINTWISE = 0.5
 Floats = NDArray[np.float64]
@@ -33,7 +55,6 @@ class Case:
 
     Args:
         answers: Which passages answer it, shape (passages,).
-        taken_out: Whether to make a case without those; else it stays as it is.
         held_out: Measured on, not fitted on.
     """
 
@@ -42,17 +63,120 @@ class Case:
     passages: Sequence[Passage]
     readings: Sequence[Reading]
     answers: NDArray[np.bool_]
-    taken_out: bool
+    held_out: bool
+
+    def kept(self, chosen: NDArray[np.bool_]) -> Case:
+        """The case with some of its candidates."""
+        places = np.flatnonzero(chosen)[:DEPTH]
+        return Case(
+            self.kind,
+            self.question,
+            [self.passages[i] for i in places],
+            [self.readings[i] for i in places],
+            self.answers[places],
+            self.held_out,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Signs of one question, and whether it is answered by what was found."""
+
+    kind: str
+    signs: Floats
+    answered: bool
     held_out: bool
 
 
-def fit_passages(ranker: CalibratedRanker, cases: Sequence[Case], depth: int) -> Logistic:
+def main() -> None:
+    """Collect, read, fit, measure, write."""
+    found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS)
+    cases = asyncio.run(read_all(found))
+    passage = fit_passages(_blank(), cases)
+    ranker = _blank(passage)
+    told = [one for case in cases for one in tell(ranker, case)]
+    question = fit_questions([one for one in told if not one.held_out])
+    report = {
+        "recipe": "python -m eval.training.fit_ranking",
+        "date": datetime.now(UTC).date().isoformat(),
+        "fitted_on": sorted({case.kind for case in cases}),
+        "held_out": measure([one for one in told if one.held_out], question),
+    }
+    write(passage, question, report)
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+async def read_all(found: Sequence[Found]) -> list[Case]:
+    """The best candidates of each question, read."""
+    reader = BundledReader()
+    cases: list[Case] = []
+    for one in found:
+        passages = one.passages[: DEPTH + SPARE]
+        if passages:
+            readings = await reader.read(one.question, [shown(p) for p in passages])
+            answers = one.answers[: len(passages)]
+            cases.append(Case(one.kind, one.question, passages, readings, answers, one.held_out))
+    await reader.close()
+    return cases
+
+
+def tell(ranker: CalibratedRanker, case: Case) -> Iterator[Told]:
+    """The signs of a question with the passages that answer it, and of it without them."""
+    if case.kind not in TELLING:
+        return
+    everything = np.ones(len(case.passages), dtype=bool)
+    for chosen in (everything, ~case.answers):
+        if not chosen.any() or (chosen is not everything and not case.answers.any()):
+            continue
+        kept = case.kept(chosen)
+        rows = ranker.voices(kept.question, kept.passages, kept.readings)
+        scores = ranker.passage.logits(rows)
+        best = np.argsort(-scores)[:KEPT]
+        judged = [
+            kept.passages[i].model_copy(update={"score": probability(float(scores[i]))})
+            for i in best
+        ]
+        signs = ranker.signs(kept.question, judged, [kept.readings[i] for i in best])
+        yield Told(case.kind, signs, bool(kept.answers.any()), case.held_out)
+
+
+def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
+    """How well answered questions are told from others, set by set and together."""
+    said = np.array([probability(float(question.logits(t.signs[None, :])[0])) for t in told])
+    true = np.array([t.answered for t in told])
+    kinds = np.array([t.kind for t in told])
+    return {
+        "calibration_error": round(expected_calibration_error(said, true), 4),
+        "auc": {
+            kind: round(auc(said[kinds == kind], true[kinds == kind]), 3)
+            for kind in sorted(set(kinds.tolist()))
+        },
+    }
+
+
+def auc(scores: Floats, labels: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve: how often a positive stands above a negative."""
+    above = scores[labels][:, None] - scores[~labels][None, :]
+    return float((above > 0).mean() + 0.5 * (above == 0).mean())
+
+
+def _blank(passage: Logistic | None = None) -> CalibratedRanker:
+    """A ranker for its features, whose reader is never asked."""
+    zero = Logistic((), 0.0, np.zeros(0), np.zeros(0), np.ones(0))
+    return CalibratedRanker(cast(Reader, _Nobody()), passage or zero, zero)
+
+
+class _Nobody:
+    name = "nobody"
+
+
+def fit_passages(ranker: CalibratedRanker, cases: Sequence[Case]) -> Logistic:
     """The model over VOICES."""
     import torch
 
-    lists = [c for c in cases if not c.held_out and c.answers[:depth].any()]
+    lists = [c for c in cases if not c.held_out and c.answers[:DEPTH].any()]
     rows = [
-        ranker.voices(c.question, c.passages[:depth], c.readings[:depth]) for c in lists
+        ranker.voices(c.question, c.passages[:DEPTH], c.readings[:DEPTH]) for c in lists
     ]  # fmt: skip
     every = np.concatenate(rows)
     mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-6
@@ -78,19 +202,15 @@ def fit_passages(ranker: CalibratedRanker, cases: Sequence[Case], depth: int) ->
     return _fitted(VOICES, loss, mean, spread)
 
 
-def fit_questions(ranker: CalibratedRanker, rows: Floats, labels: NDArray[np.bool_], kinds: Sequence[str]) -> Logistic:
-    """The model over QUESTION.
-
-    Args:
-        rows: Signs of judged questions, shape (questions, signs).
-        labels: Whether each is answered.
-    """
+def fit_questions(told: Sequence[Told]) -> Logistic:
+    """The model over QUESTION."""
     import torch
 
+    rows = np.stack([one.signs for one in told])
     mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     x = torch.tensor((rows - mean) / spread, dtype=torch.float32)
-    y = torch.tensor(labels, dtype=torch.float32)
-    weight = torch.tensor(_even_weights(kinds), dtype=torch.float32)
+    y = torch.tensor([float(one.answered) for one in told])
+    weight = torch.tensor(_even_weights([one.kind for one in told]), dtype=torch.float32)
 
     def loss(weights: Any, intercept: Any) -> Any:
         score = x @ weights + intercept
@@ -113,6 +233,8 @@ def _fitted(
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
+        with torch.no_grad():
+            weights.clamp_(min=0.0)  # no voice may speak against what it says
     found = weights.detach().numpy().astype(np.float64)
     return Logistic(names, float(intercept.detach()), found, mean, spread)
 
@@ -144,7 +266,13 @@ def record_of(model: Logistic) -> dict[str, Any]:
     }
 
 
-def write(passage: Logistic, question: Logistic, report: dict[str, Any], file: Path = WEIGHTS) -> None:
+def write(
+    passage: Logistic, question: Logistic, report: dict[str, Any], file: Path = WEIGHTS
+) -> None:
     """Write the models with what was measured."""
     record = {"passage": record_of(passage), "question": record_of(question), **report}
     file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -262,15 +262,16 @@ _COUNT = (
 )
 TYPES = {"when": re.compile(_DATE), "number": re.compile(_COUNT), "name": re.compile(_NAME)}
 _ASKS = (
-    ("when", re.compile(r"\b(when|what year|which year|what date|what day|in what century)\b", re.I)),
-    ("number", re.compile(r"\bhow (many|much|old|long|tall|far|high|big|large|often)\b", re.I)),
-    ("name", re.compile(r"\b(who|whose|whom|where|which|what (is the name|city|country|state))\b", re.I)),
-)  # fmt: skip
+    ("when", r"when|what year|which year|what date|what day|in what century"),
+    ("number", r"how (many|much|old|long|tall|far|high|big|large|often)"),
+    ("name", r"who|whose|whom|where|which|what (is the name|city|country|state)"),
+)
 
 
 def asked_type(question: str) -> str | None:
     """What kind of words would answer: `when`, `number`, `name`, or None if it is open."""
-    return next((kind for kind, asks in _ASKS if asks.search(question)), None)
+    low = question.lower()
+    return next((kind for kind, asks in _ASKS if re.search(rf"\b({asks})\b", low)), None)
 
 
 def typed_answers(question: str, body: str) -> Iterator[Span]:

@@ -29,7 +29,7 @@ class Read(NamedTuple):
     ends: Tensor
 
 
-class ReaderModel(nn.Module):
+class ReaderModel(nn.Module):  # type: ignore[misc, unused-ignore] # without torch
     """MiniLM and the heads.
 
     Args:

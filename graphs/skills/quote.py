@@ -175,5 +175,3 @@ def _whole(text: str, spans: Sequence[Span]) -> Iterator[Span]:
             yield Span(before.start, span.end)
         else:
             yield span
-
-

@@ -24,9 +24,9 @@ _MOST_QUOTES = 2
 class LocalVerifier:
     """Quotes, numbers and a local scorer.
 
-    A quoted sentence is proved by being a quote, or words of one. A written one is proved when a cited
-    sentence says the same words in the same order, but for fillers: shared words alone
-    prove nothing, as "not" or a swapped name turns a sentence round. Every number in it
+    A quoted sentence is proved by being a quote, or words of one. A written one is proved
+    when a cited sentence says the same words in the same order, but for fillers: shared
+    words alone prove nothing, as "not" or a swapped name turns a sentence round. Every number in it
     must stand in what it cites.
 
     Args:

@@ -75,7 +75,7 @@ async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterat
     started = time.perf_counter()
     yield _stage("rrf", reciprocal_rank(list(alone.values())), started)
     started = time.perf_counter()
-    fused = await search(Query(question, question), footnote.base, SCOPE, limit=DEPTH)
+    fused = await search(Query(question, question), footnote.base, SCOPE, most=DEPTH)
     yield _stage("fusion", fused, started)
     started = time.perf_counter()
     ranked = await footnote.search(question, SCOPE, DEPTH)

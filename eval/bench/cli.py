@@ -20,6 +20,7 @@ from eval.bench import (
     plot,
     quality,
     questions,
+    reading,
     report,
 )
 from eval.bench.child import BenchError, Unavailable, say
@@ -39,6 +40,7 @@ _SIZED: dict[str, Callable[[Sizes], Outcome]] = {
 _JUDGED: dict[str, Callable[[Judged], Outcome]] = {
     "questions": questions.run,
     "quality": quality.run,
+    "reading": reading.run,
 }
 BENCHMARKS = (*_SIZED, *_JUDGED)
 _AT_WISH = ("million", "ray")

@@ -118,9 +118,12 @@ def english(text: str) -> bool:
 
 def plain_heading(title: str, heading: str) -> str:
     """Title and headings without links and paragraph signs."""
-    path = " > ".join(part for part in (title, heading) if part and not heading.startswith(title))
-    path = path or heading or title
-    return " ".join(_LINK.sub(r"\1", path).replace("¶", "").split())
+    title, heading = (
+        " ".join(_LINK.sub(r"\1", text).replace("¶", "").split()) for text in (title, heading)
+    )
+    if not heading or heading.startswith(title):
+        return heading or title
+    return f"{title} > {heading}"
 
 
 def _search_questions(data: Path, found: Collection, rng: np.random.Generator) -> None:
@@ -252,7 +255,7 @@ def _without_help(
 _NAME = r"(?:[A-Z][\w'’.-]*[\w])(?:\s+(?:(?:of|de|the|von|van|and|&)\s+)?[A-Z][\w'’.-]*[\w])*"
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = (
-    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}})?(?:, ?)?(?: ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
+    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}}(?!\d))?(?:,? ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
     r"\d{1,2}(?:st|nd|rd|th) century"
 )
 _COUNT = (

@@ -72,7 +72,8 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
         ]
     await reader.close()
     told = gone + alike
-    answered = [f1 for f1, given_one in found if given_one]
+    answered = [f1 for f1, was in found if was]
+    said, true = (np.array(column) for column in zip(*told, strict=True))
     return {
         "questions": len(some),
         "look_alikes": len(alike),
@@ -82,7 +83,7 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
         "answered": len(answered) / len(found),
         "auc_gone": _auc(gone),
         "auc_look_alike": _auc(alike),
-        "calibration": expected_calibration_error(*map(np.array, zip(*told, strict=True))),
+        "calibration": expected_calibration_error(said, true),
     }
 
 

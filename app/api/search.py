@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.door import TheDoor, v1_router
 from app.api.fields import Filters, Text
-from app.core.types import Passage
+from app.core.types import ExplainedPassage, Passage
 
 router = v1_router("search")
 
@@ -21,16 +21,17 @@ class SearchRequest(BaseModel):
     filters: Filters | None = Field(
         None, description="only documents that match: document_id, source, title or a tag"
     )
+    explain: bool = Field(False, description="tell what each voice added to a score")
 
 
 class SearchResponse(BaseModel):
     """Passages, best first, with the scores of every stage."""
 
-    passages: list[Passage]
+    passages: list[ExplainedPassage | Passage]
 
 
 @router.post("/search", summary="Search")
 async def search(body: SearchRequest, door: TheDoor) -> SearchResponse:
     """Find passages without asking for an answer."""
     found = await door.footnote.search(body.query, door.scope(body.filters), body.k)
-    return SearchResponse(passages=found)
+    return SearchResponse(passages=[*map(ExplainedPassage.of, found)] if body.explain else [*found])

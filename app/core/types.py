@@ -198,9 +198,20 @@ class Passage(Model):
     @property
     def context(self) -> str:
         """Title and headings, in one line."""
-        if self.heading and self.heading != self.title:
-            return f"{self.title} > {self.heading}"
-        return self.title
+        if not self.heading or self.heading.startswith(self.title):
+            return self.heading or self.title
+        return f"{self.title} > {self.heading}"
+
+
+class ExplainedPassage(Passage):
+    """A passage that also shows what each voice added to its score."""
+
+    voices: dict[str, float] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, passage: Passage) -> ExplainedPassage:
+        """The passage with all that it knows."""
+        return cls(**passage.model_dump(), voices=passage.voices)
 
 
 class Citation(Model):

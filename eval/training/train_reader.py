@@ -47,7 +47,7 @@ CLS, SEP = 101, 102
 SEED, _DRAW = 0, 5
 POLISHING_RATE = 4e-5
 POLISHING = {
-    "search": 0.28, "statement": 0.15, "sentence": 0.12, "keywords": 0.12, "title": 0.2,
+    "search": 0.2, "statement": 0.15, "sentence": 0.12, "keywords": 0.12, "title": 0.2,
     "definition": 0.15, "faq": 0.6,
 }  # fmt: skip
 """Share of each kind that is seen again at last."""

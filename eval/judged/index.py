@@ -30,7 +30,7 @@ _AT_ONCE = 100  # documents
 _CACHE_MB = 2000
 
 
-def prepare(one: JudgedSet, chunker: Chunker) -> list[Prepared]:
+async def prepare(one: JudgedSet, chunker: Chunker) -> list[Prepared]:
     """The set's texts, cut; a document's source is its key. Empty ones are left out."""
     found: list[Prepared] = []
     for text in one.texts:
@@ -41,12 +41,12 @@ def prepare(one: JudgedSet, chunker: Chunker) -> list[Prepared]:
                 content_hash=hashlib.sha256(text.body.encode()).hexdigest(),
                 title=text.title,
                 pages=0,
-                language="",
+                language=None,
                 flags=(),
                 chunks=chunks,
                 texts=chunker.embedding_texts(text.title, chunks),
             )
-            found.append(described(prepared))
+            found.append(await described(prepared))
     return found
 
 
@@ -79,7 +79,7 @@ async def open_filled(
         async with open_footnote(settings) as footnote:
             dense = footnote.base.dense
             chunker = parts.chunker(settings, dense)
-            documents = [ready for one in sets for ready in prepare(one, chunker)]
+            documents = [ready for one in sets for ready in await prepare(one, chunker)]
             vectors = vector_cache(cache, dense)
             try:
                 await _fill(footnote, vectors, documents)
@@ -105,7 +105,7 @@ def _version(
         document_id=payload.document_id(SCOPE.tenant, prepared.source),
         title=prepared.title,
         source=prepared.source,
-        language=prepared.language,
+        language=prepared.language or "",
         content_hash=prepared.content_hash,
         chunks=len(chunks),
         pages=prepared.pages,

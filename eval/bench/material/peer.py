@@ -67,7 +67,7 @@ def compare(
     one = read(Path(data), name).sample(asked)
     settings = load_settings()
     dense = parts.encoder(settings)
-    documents = prepare(one, parts.chunker(settings, dense))
+    documents = await prepare(one, parts.chunker(settings, dense))
     places = [Place(d.source, c.start, c.end) for d in documents for c in d.chunks]
     with asyncio.Runner() as runner:
         texts = [text for document in documents for text in document.texts]

@@ -67,9 +67,9 @@ def compare(
     one = read(Path(data), name).sample(asked)
     settings = load_settings()
     dense = parts.encoder(settings)
-    documents = await prepare(one, parts.chunker(settings, dense))
-    places = [Place(d.source, c.start, c.end) for d in documents for c in d.chunks]
     with asyncio.Runner() as runner:
+        documents = runner.run(prepare(one, parts.chunker(settings, dense)))
+        places = [Place(d.source, c.start, c.end) for d in documents for c in d.chunks]
         texts = [text for document in documents for text in document.texts]
         vectors = runner.run(_vectors(dense, Path(cache), documents))
         started = time.perf_counter()

@@ -20,6 +20,8 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from app.adapters.bundled import REINSTALL
+from app.core.errors import ConfigError
 from app.core.ports import DenseEncoder
 from app.core.text import STOP_WORDS, plain, sentence_spans, words
 from app.core.types import Vectors
@@ -76,10 +78,14 @@ class SentenceScorer:
 
     @classmethod
     def load(cls, encoder: DenseEncoder, weights: Path = WEIGHTS) -> SentenceScorer:
-        """With the fitted weights."""
-        record = json.loads(weights.read_text())
-        sentence = Linear.read(record["sentence"], SENTENCE)
-        return cls(encoder, sentence, Linear.read(record["passage"], PASSAGE))
+        """With the fitted weights. Raises ConfigError when their file is damaged."""
+        try:
+            record = json.loads(weights.read_text())
+            sentence = Linear.read(record["sentence"], SENTENCE)
+            passage = Linear.read(record["passage"], PASSAGE)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ConfigError("the bundled scorer's file is damaged", hint=REINSTALL) from error
+        return cls(encoder, sentence, passage)
 
     async def score_sentences(
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]

@@ -23,6 +23,7 @@ from app.adapters.sqlite_jobs import SqliteJobs
 from app.core.errors import ConfigError
 from app.core.ports import (
     AnswerCache,
+    ChatModel,
     DenseEncoder,
     Gateway,
     Generations,
@@ -261,21 +262,26 @@ class Model:
     prompts: PromptRegistry
 
 
-def model(settings: Settings) -> Model | None:
-    """The chat model, if one is configured."""
-    if not settings.has_chat_model:
-        return None
+def chat(settings: Settings) -> ChatModel:
+    """The chat model that is configured."""
     from app.adapters.openai_chat import OpenAIChat
-    from app.llm.gateway import PromptGateway
 
-    chat = OpenAIChat(
+    return OpenAIChat(
         settings.chat,
         api_key=reveal(settings.openai_api_key) or "",
         base_url=settings.openai_base_url,
     )
-    prompts = PromptRegistry.load()
+
+
+def model(settings: Settings) -> Model | None:
+    """The chat model, if one is configured."""
+    if not settings.has_chat_model:
+        return None
+    from app.llm.gateway import PromptGateway
+
+    talker, prompts = chat(settings), PromptRegistry.load()
     return Model(
-        PromptGateway(chat, prompts, timeout_s=settings.chat.timeout_s), chat.name, prompts
+        PromptGateway(talker, prompts, timeout_s=settings.chat.timeout_s), talker.name, prompts
     )
 
 

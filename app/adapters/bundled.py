@@ -15,6 +15,7 @@ NAME = "all-MiniLM-L6-v2-int8/2"
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained on
 FOLDER = Path(__file__).parent.parent / "models" / "minilm"
+REINSTALL = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
 READER_NAME = "footnote-reader/1"
 READER_FOLDER = FOLDER.parent / "reader"
 _SHA256 = {
@@ -25,23 +26,25 @@ _SHA256 = {
 
 def weights(folder: Path = FOLDER) -> Path:
     """The ONNX file of a model, checked. Raises ConfigError when it is missing or damaged."""
-    hint = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
     file = folder / "model.onnx"
     try:
         with file.open("rb") as data:
             found = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
-        raise ConfigError("the bundled model is not installed", hint=hint) from error
+        raise ConfigError("the bundled model is not installed", hint=REINSTALL) from error
     if found != _SHA256[folder]:
-        raise ConfigError("the bundled model's file is damaged", hint=hint)
+        raise ConfigError("the bundled model's file is damaged", hint=REINSTALL)
     return file
 
 
 def tokenizer() -> Any:
-    """A `tokenizers.Tokenizer` that neither cuts nor pads."""
+    """A `tokenizers.Tokenizer` that neither cuts nor pads. Raises ConfigError when damaged."""
     from tokenizers import Tokenizer
 
-    found = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+    try:
+        found = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+    except Exception as error:  # the library has no name for what is wrong with a file
+        raise ConfigError("the bundled model's tokenizer is damaged", hint=REINSTALL) from error
     found.no_truncation()
     found.no_padding()
     return found

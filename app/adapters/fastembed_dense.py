@@ -74,7 +74,9 @@ class FastembedEncoder:
 
 def _load(model: str, threads: int) -> Any:
     from fastembed import TextEmbedding
+    from loguru import logger
 
+    logger.disable("fastembed")  # it writes on stderr what the error says
     try:
         return TextEmbedding(model, threads=threads)
     except Exception as error:

@@ -54,7 +54,9 @@ class FastembedReranker:
 
 def _load(model: str) -> Any:
     from fastembed.rerank.cross_encoder import TextCrossEncoder
+    from loguru import logger
 
+    logger.disable("fastembed")  # it writes on stderr what the error says
     if not FastembedReranker.knows(model):
         raise ConfigError(
             f"fastembed does not know the reranker {model!r}",

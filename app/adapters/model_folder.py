@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from app.core.errors import ConfigError
 
 _SIGNS = ("config.json", "modules.json")  # one of them lies in every model's folder
+_SPECIAL = 10  # tokens that a vocabulary has of itself, at the most
+_ANEW = "delete its files and fetch them again, or set {setting} to `bundled`"
 
 
 def refuse_missing(what: str, model: str, setting: str) -> None:
@@ -27,6 +30,18 @@ def refuse_missing(what: str, model: str, setting: str) -> None:
         raise _not_found(what, model, setting)
 
 
+def refuse_wordless(what: str, model: str, setting: str, tokenizer: Any) -> None:
+    """Raise ConfigError for a model without its tokenizer's file.
+
+    transformers makes one up that knows no word: every text would look alike.
+    """
+    if len(tokenizer) <= _SPECIAL:
+        raise ConfigError(
+            f"the {what} {model!r} cannot be loaded: its tokenizer is missing",
+            hint=_ANEW.format(setting=setting),
+        )
+
+
 def unloadable(what: str, model: str, setting: str, error: Exception) -> ConfigError:
     """What to raise when a library could not load a model.
 
@@ -38,7 +53,7 @@ def unloadable(what: str, model: str, setting: str, error: Exception) -> ConfigE
         return _not_found(what, model, setting)
     return ConfigError(
         f"the {what} {model!r} cannot be loaded: a file of it is damaged or missing",
-        hint=f"delete its files and fetch them again, or set {setting} to `bundled`",
+        hint=_ANEW.format(setting=setting),
     )
 
 

@@ -18,6 +18,8 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from app.adapters.bundled import REINSTALL
+from app.core.errors import ConfigError
 from app.core.ports import DenseEncoder
 from app.core.text import STOP_WORDS, plain, words
 from app.core.types import Vectors
@@ -64,9 +66,13 @@ class SentenceScorer:
 
     @classmethod
     def load(cls, encoder: DenseEncoder, weights: Path = WEIGHTS) -> SentenceScorer:
-        """With the fitted weights."""
-        record = json.loads(weights.read_text())
-        return cls(encoder, Linear.read(record["sentence"], SENTENCE))
+        """With the fitted weights. Raises ConfigError when their file is damaged."""
+        try:
+            record = json.loads(weights.read_text())
+            sentence = Linear.read(record["sentence"], SENTENCE)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ConfigError("the bundled scorer's file is damaged", hint=REINSTALL) from error
+        return cls(encoder, sentence)
 
     async def score_sentences(
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]

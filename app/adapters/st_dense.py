@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from app.adapters.batching import Batcher
-from app.adapters.model_folder import refuse_missing, unloadable
+from app.adapters.model_folder import refuse_missing, refuse_wordless, unloadable
 from app.core.errors import ConfigError
 from app.core.types import Vector, Vectors
-
-_SPECIAL = 10  # tokens that a vocabulary has of itself, at the most
 
 
 class SentenceTransformerEncoder:
@@ -88,9 +86,9 @@ def _load(model: str, threads: int) -> Any:
 def _tokenizer_copy(loaded: Any, model: str) -> Any:
     from tokenizers import Tokenizer
 
+    refuse_wordless("embedding model", model, "embedding.model", loaded.tokenizer)
     backend = getattr(loaded.tokenizer, "backend_tokenizer", None)
-    # Where its file is missing, transformers makes one that knows no word.
-    if backend is None or backend.get_vocab_size() <= _SPECIAL:
+    if backend is None:
         raise ConfigError(
             f"the embedding model {model!r} has no fast tokenizer, which sizing chunks needs",
             hint="use a model with a tokenizer.json, or set embedding.model to `bundled`",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.adapters.batching import Batcher
-from app.adapters.model_folder import refuse_missing, unloadable
+from app.adapters.model_folder import refuse_missing, refuse_wordless, unloadable
 from app.core.errors import ConfigError
 
 _BATCH = 16
@@ -63,6 +63,7 @@ def _load(model: str) -> Any:
         loaded = CrossEncoder(model)
     except Exception as error:
         raise unloadable("reranker", model, "reranking.model", error) from error
+    refuse_wordless("reranker", model, "reranking.model", loaded.tokenizer)
     _refuse_other_kinds(loaded, model)
     return loaded
 

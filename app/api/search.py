@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.door import TheDoor, v1_router
-from app.api.fields import Filters, Text
+from app.api.fields import Filters, PassageCount, Text
 from app.core.types import ExplainedPassage, Passage
 
 router = v1_router("search")
@@ -17,7 +17,7 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Text = Field(min_length=1)
-    k: int | None = Field(None, ge=1, le=1000, description="passages at most")
+    k: PassageCount | None = Field(None, description="passages at most")
     filters: Filters | None = Field(
         None, description="only documents that match: document_id, source, title or a tag"
     )

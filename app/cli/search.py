@@ -19,10 +19,23 @@ SNIPPET = 200
 STAGES = ("dense", "bm25", "fused", "rerank")
 
 
+def _countable(k: int | None) -> int | None:
+    from app.core.errors import InputError
+    from app.core.exchange import refuse_count
+
+    try:
+        if k is not None:
+            refuse_count(k)
+    except InputError as error:
+        raise typer.BadParameter(error.hint) from error
+    return k
+
+
 def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     k: Annotated[
-        int | None, typer.Option("-k", metavar="N", min=1, help="How many passages.")
+        int | None,
+        typer.Option("-k", metavar="N", callback=_countable, help="How many passages, 1 to 1000."),
     ] = None,
     tenant: options.Tenant = options.DEFAULT_TENANT,
     where: options.Filters = [],  # noqa: B006 - typer reads it, nobody changes it

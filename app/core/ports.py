@@ -192,6 +192,12 @@ class Generations(Protocol):
         Raises NotFoundError when there is none, and LockedError.
         """
 
+    async def made_with(self) -> Mapping[str, Scalar]:
+        """What the generation in use was made with, read without holding it.
+
+        Raises NotFoundError when there is none.
+        """
+
     async def begin(self) -> ChunkStore:
         """A new generation, empty. The caller holds the one in use."""
 

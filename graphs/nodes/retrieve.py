@@ -8,12 +8,19 @@ from langgraph.runtime import Runtime
 
 from app.core.types import HybridQuery, Passage, Scope
 from graphs.context import Context, Query
+from graphs.skills.clipping import unread
 from graphs.state import Search
 
 
 async def retrieve(state: Search, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Search for one query; several of these may run side by side."""
+    """Search for one query; several of these may run side by side.
+
+    Of a text that is longer than the embedding model reads, dense search sees the beginning;
+    `skipped` says so. BM25 sees all of it.
+    """
     context, query = runtime.context, state["query"]
+    if cut := unread(query.dense_text or query.text, context.dense):
+        context.run.skip("retrieve", cut)
     found = await search(query, context, context.scope, most=context.retrieval.k)
     return {"candidates": [(query, passage) for passage in found]}
 

@@ -176,17 +176,20 @@ async def test_what_comes_while_the_model_works_shares_the_next_batch() -> None:
     await batches.close()
 
 
-async def test_who_asks_again_at_once_shares_the_next_batch_again() -> None:
+async def test_who_asks_again_at_once_joins_those_who_waited_meanwhile() -> None:
     model = Model()
+    model.go_on.clear()
     batches = batcher(model, most=16, calls=16)
 
     async def ask(number: int) -> None:
         for _ in range(5):
             assert await batches.map([number]) == [2 * number]
 
-    await asyncio.gather(*map(ask, range(8)))
+    asking = [asyncio.create_task(ask(0))]
+    await model.hold(lambda: asking.extend(asyncio.create_task(ask(n)) for n in range(1, 8)))
+    await asyncio.gather(*asking)
 
-    assert [len(batch) for batch in model.batches] == [8] * 5
+    assert [len(batch) for batch in model.batches] == [1, 8, 8, 8, 8, 7]
     await batches.close()
 
 

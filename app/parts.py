@@ -35,10 +35,11 @@ from app.core.ports import (
 )
 from app.core.settings import Settings
 from app.core.types import Scalar
-from graphs.context import Skills
+from graphs.context import FilterReader, Skills
 from graphs.skills.compress import SentenceCompressor
 from graphs.skills.condense import EntityCondenser, ModelCondenser
 from graphs.skills.expand import ModelExpander, RuleExpander
+from graphs.skills.filters import ModelFilters, RuleFilters
 from graphs.skills.quote import ExtractiveReader
 from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ModelWriter
@@ -300,8 +301,9 @@ def skills(
         most=answer.max_sentences,
     )
     local = LocalVerifier(scorer, threshold=answer.supported)
+    filters = filter_reader(settings, gateway)
     if gateway is None:
-        return Skills(EntityCondenser(), RuleExpander(), compressor, quoter, local, quoter)
+        return Skills(EntityCondenser(), RuleExpander(), compressor, quoter, local, quoter, filters)
     return Skills(
         condenser=ModelCondenser(gateway),
         expander=ModelExpander(gateway),
@@ -309,7 +311,16 @@ def skills(
         writer=ModelWriter(gateway),
         verifier=ModelVerifier(gateway, local),
         reserve=quoter,
+        filters=filters,
     )
+
+
+def filter_reader(settings: Settings, gateway: Gateway | None) -> FilterReader | None:
+    """What reads filters out of questions, if that is wanted."""
+    wanted = settings.retrieval.filters_from_question
+    if wanted == "off":
+        return None
+    return ModelFilters(gateway, RuleFilters()) if wanted == "model" and gateway else RuleFilters()
 
 
 def identity(

@@ -36,6 +36,7 @@ from graphs.context import Context, Query
 from graphs.nodes.guard import checked
 from graphs.nodes.retrieve import search
 from graphs.skills.clipping import unread
+from graphs.skills.filters import narrowed
 from graphs.skills.ranking import rank
 from graphs.skills.select import select
 from graphs.skills.why_not import why_not
@@ -120,8 +121,10 @@ class Footnote:
         if cut := unread(query, self.base.dense):
             log.warning("search.query_cut", why=cut)
         async with pinned(self.store) as store:
-            context = replace(self.base, store=store)
-            found = await search(Query(query, query), context, scope, most=most)
+            run = Run(deadline_ms=self.settings.answer.deadline_ms)
+            context = replace(self.base, store=store, scope=scope, run=run)
+            meant = replace(scope, narrowed=await narrowed(query, context))
+            found = await search(Query(query, query), context, meant, most=most)
         ranked = await rank(
             query, found, reranker=self.base.reranker, settings=self.settings.reranking
         )
@@ -134,7 +137,8 @@ class Footnote:
         """
         question = checked(question, self.settings.answer.max_question_chars)
         async with pinned(self.store) as store:
-            context = replace(self.base, store=store, scope=scope)
+            run = Run(deadline_ms=self.settings.answer.deadline_ms)
+            context = replace(self.base, store=store, scope=scope, run=run)
             return await why_not(question, document_id, context)
 
     async def text(self, document_id: str, scope: Scope) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 from app.core.ports import AnswerCache, ChunkStore, DenseEncoder, Ranker, SparseEncoder
 from app.core.run import Run
 from app.core.settings import AnswerSettings, RerankingSettings, RetrievalSettings
-from app.core.types import Message, Passage, Scope
+from app.core.types import Message, Narrowing, Passage, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,13 @@ class Expander(Protocol):
         """New queries, none of them tried; empty when it has none."""
 
 
+class FilterReader(Protocol):
+    """Reads what a question says of the documents it means."""
+
+    async def read(self, question: str, store: ChunkStore, scope: Scope, run: Run) -> Narrowing:
+        """Conditions on top of the scope's, none for most questions."""
+
+
 class Compressor(Protocol):
     """Brings passages down to a budget of tokens."""
 
@@ -147,6 +154,8 @@ class Skills:
     verifier: Verifier
     reserve: Writer
     """Writes when `writer` fails before its first sentence."""
+    filters: FilterReader | None = None
+    """None leaves questions at their scope."""
 
 
 @dataclass(frozen=True, slots=True)

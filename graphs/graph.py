@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from app.core.exchange import Step
+from app.core.types import Narrowing
 from graphs.context import Context
 from graphs.nodes.abstain import abstain
 from graphs.nodes.compress import compress
@@ -26,7 +27,7 @@ from graphs.nodes.recall import recall
 from graphs.nodes.rerank import rerank
 from graphs.nodes.retrieve import retrieve
 from graphs.nodes.verify import verify
-from graphs.state import Input, State
+from graphs.state import Input, Search, State
 
 Node = Callable[[Any, Runtime[Context]], Awaitable[dict[str, Any]]]
 Graph = StateGraph[State, Context, Input, State]
@@ -69,7 +70,9 @@ async def after_recall(state: State) -> Literal["finish", "condense"]:
 
 async def after_plan(state: State) -> Literal["direct"] | list[Send]:
     """Search, unless nothing has to be looked up."""
-    return fan_out(state) if state["route"] == "retrieve" else "direct"
+    if state["route"] != "retrieve":
+        return "direct"
+    return fan_out(state, state.get("narrowed", Narrowing()))
 
 
 async def after_grade(state: State) -> Literal["compress", "expand", "abstain"]:
@@ -81,7 +84,7 @@ async def after_grade(state: State) -> Literal["compress", "expand", "abstain"]:
 
 async def after_expand(state: State) -> Literal["compress"] | list[Send]:
     """Search for what is new; when nothing is, make do with what there is."""
-    return fan_out(state) if state["queries"] else "compress"
+    return fan_out(state, Narrowing()) if state["queries"] else "compress"
 
 
 async def after_verify(
@@ -96,9 +99,10 @@ async def after_verify(
     return "generate" if again and left else "abstain"
 
 
-def fan_out(state: State) -> list[Send]:
+def fan_out(state: State, narrowed: Narrowing) -> list[Send]:
     """One search for each query, side by side."""
-    return [Send("retrieve", {"query": query}) for query in state["queries"]]
+    searches = (Search(query=query, narrowed=narrowed) for query in state["queries"])
+    return [Send("retrieve", search) for search in searches]
 
 
 def timed(node: Node) -> Node:

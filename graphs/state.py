@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict, TypeVar
 
 from langgraph.channels import UntrackedValue
 
-from app.core.types import Answer, Message, Passage
+from app.core.types import Answer, Message, Narrowing, Passage
 from graphs.context import Checked, DraftSentence, Evidence, Query
 
 T = TypeVar("T")
@@ -43,6 +43,7 @@ class State(TypedDict, total=False):
     history: Annotated[list[Message], UntrackedValue]
     standalone: Annotated[str, UntrackedValue]
     route: Annotated[str, UntrackedValue]
+    narrowed: Annotated[Narrowing, UntrackedValue]
     queries: Annotated[list[Query], UntrackedValue]
     tried: Annotated[list[Query], UntrackedValue]
     expansions: Annotated[int, UntrackedValue]
@@ -63,3 +64,4 @@ class Search(TypedDict):
     """What one of several searches side by side is given."""
 
     query: Query
+    narrowed: Narrowing

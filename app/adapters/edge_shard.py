@@ -75,10 +75,12 @@ def scroll(shard: Any, wanted: Any) -> list[Mapping[str, Any]]:
             return found
 
 
-def match(key: str, values: Sequence[str | int]) -> Any:
-    """The condition that a field has one of the values."""
+def match(key: str, values: Sequence[str | int] | form.Between) -> Any:
+    """The condition that a field has one of the values, or lies in the bounds."""
     import qdrant_edge as q
 
+    if isinstance(values, form.Between):
+        return q.FieldCondition(key=key, range=q.RangeFloat(gte=values.start, lt=values.end))
     wanted = q.MatchValue(values[0]) if len(values) == 1 else q.MatchAny(list[Any](values))
     return q.FieldCondition(key=key, match=wanted)
 
@@ -122,6 +124,10 @@ def _index(q: Any, shard: Any) -> None:
     kinds |= {
         n: q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False, memory=disk)
         for n in form.INTEGERS
+    }
+    kinds |= {
+        n: q.IntegerIndexParams(lookup=False, range=True, enable_hnsw=False, memory=disk)
+        for n in form.TIMES
     }
     kinds["tenant"] = q.KeywordIndexParams(is_tenant=True)
     kinds["live"] = q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False)

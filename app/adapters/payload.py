@@ -8,25 +8,48 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app.core.dates import moment
 from app.core.errors import InputError
-from app.core.types import Chunk, Document, Passage, Scope, Scores, parent_of
+from app.core.file_types import file_type
+from app.core.types import Chunk, Document, Narrowing, Passage, Scope, Scores, parent_of
 
 DENSE = "dense"
 BM25 = "bm25"
-KEYWORDS = ("tenant", "document_id", "content_hash", "sources", "title", "language")
+KEYWORDS = (
+    "tenant",
+    "document_id",
+    "content_hash",
+    "sources",
+    "title",
+    "language",
+    "file_types",
+)
 """Payload fields with a keyword index."""
 INTEGERS = ("live", "ordinal")
 """Payload fields with an integer index."""
+TIMES = ("dated",)
+"""Payload fields with an integer index for ranges, in seconds since 1970."""
 MOST_LANGUAGES = 12
 """Languages in which one question is asked; a tenant's rarer ones are left out."""
 
 _NAMESPACE = uuid.UUID("6f1f2f0e-6b36-4c39-9d1a-0f0b8c7a5f10")
 _PLAIN_FILTERS = {"document_id": "document_id", "source": "sources", "title": "title"}
-Condition = tuple[str, list[str | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """At least `start`, if given, and less than `end`, if given."""
+
+    start: int | None
+    end: int | None
+
+
+Condition = tuple[str, list[str | int] | Between]
+"""A field, and the values of which it has one, or the bounds it lies in."""
 
 
 def document_id(tenant: str, source: str) -> str:
@@ -50,6 +73,7 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
     return {
         **document.model_dump(),
         **to_places(document.sources or [document.source]),
+        **_to_date(document),
         "ordinal": chunk.ordinal,
         "text": chunk.text,
         "start": chunk.start,
@@ -65,13 +89,27 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
 def to_places(sources: Sequence[str]) -> dict[str, Any]:
     """The part of a payload that says where a document was found."""
     first = sources[0]
-    return {"source": first, "sources": list(sources), "parent": parent_of(first)}
+    types = sorted({kind for source in sources if (kind := file_type(source))})
+    return {
+        "source": first,
+        "sources": list(sources),
+        "parent": parent_of(first),
+        "file_types": types,
+    }
 
 
 def to_shown(document: Document) -> dict[str, Any]:
     """The part of a payload that is settled only when readers are to see it."""
     places = to_places(document.sources or [document.source])
-    return {**places, "ingested_at": document.ingested_at, "live": 1}
+    return {**places, **_to_date(document), "ingested_at": document.ingested_at, "live": 1}
+
+
+def _to_date(document: Document) -> dict[str, Any]:
+    return {"dated": _seconds(dated(document.tags, document.ingested_at))}
+
+
+def _seconds(time: datetime | None) -> int | None:
+    return int(time.timestamp()) if time else None
 
 
 def to_document(payload: Mapping[str, Any]) -> Document:
@@ -122,6 +160,16 @@ def conditions(scope: Scope) -> Iterator[Condition]:
     for name, wanted in scope.filters.items():
         key = _PLAIN_FILTERS.get(name) or _tag(name)
         yield key, [wanted] if isinstance(wanted, str) else list(wanted)
+    yield from _narrowed(scope.narrowed)
+
+
+def _narrowed(narrowed: Narrowing) -> Iterator[Condition]:
+    if narrowed.since or narrowed.until:
+        yield "dated", Between(_seconds(narrowed.since), _seconds(narrowed.until))
+    if narrowed.file_types:
+        yield "file_types", list(narrowed.file_types)
+    for name, value in narrowed.tags:
+        yield _tag(name), [value]
 
 
 def _tag(name: str) -> str:

@@ -322,7 +322,7 @@ class QdrantStore(Register, Whole):
         )
         kinds: dict[str, Any] = dict.fromkeys(form.KEYWORDS, m.PayloadSchemaType.KEYWORD)
         kinds["tenant"] = m.KeywordIndexParams(type=m.KeywordIndexType.KEYWORD, is_tenant=True)
-        kinds |= dict.fromkeys(form.INTEGERS, m.PayloadSchemaType.INTEGER)
+        kinds |= dict.fromkeys(form.INTEGERS + form.TIMES, m.PayloadSchemaType.INTEGER)
         kinds["ingested_at"] = m.PayloadSchemaType.DATETIME
         for name, kind in kinds.items():
             await self._client.create_payload_index(self._collection, name, field_schema=kind)
@@ -380,9 +380,11 @@ def _point(document: Document, encoded: EncodedChunk, *, live: bool) -> Any:
     )
 
 
-def _match(key: str, values: list[str | int]) -> Any:
+def _match(key: str, values: list[str | int] | form.Between) -> Any:
     from qdrant_client import models as m
 
+    if isinstance(values, form.Between):
+        return m.FieldCondition(key=key, range=m.Range(gte=values.start, lt=values.end))
     match: Any = m.MatchValue(value=values[0]) if len(values) == 1 else m.MatchAny(any=values)
     return m.FieldCondition(key=key, match=match)
 

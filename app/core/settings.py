@@ -111,6 +111,11 @@ class RetrievalSettings(Section):
         allow_inf_nan=False,
         description="age at which a document's score is halved, days; 0: none",
     )
+    filters_from_question: Literal["off", "rule", "model"] = Field(
+        "off",
+        description="whether dates, file types and tags that a question names narrow the search: "
+        "`off`, by `rule` (English), by the chat `model`",
+    )
 
     @model_validator(mode="after")
     def _one_search_is_left(self) -> Self:

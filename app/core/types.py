@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.file_types import FileType
+
 Vector = NDArray[np.float32]
 """One dense embedding, shape (dimensions,), unit length."""
 
@@ -34,6 +36,32 @@ class Model(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a question itself says of the documents it means, all of which must hold.
+
+    Args:
+        since: They are of this time or later.
+        until: They are of an earlier time.
+        file_types: They are of one of these types.
+        tags: They have these names and values.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    file_types: tuple[FileType, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Narrowing()
+
+    def __str__(self) -> str:
+        since = f"from {self.since:%Y-%m-%d}" if self.since else ""
+        until = f"before {self.until:%Y-%m-%d}" if self.until else ""
+        tags = (f"{name}={value}" for name, value in self.tags)
+        return ", ".join(filter(None, (since, until, " or ".join(self.file_types), *tags)))
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What a caller may see: every read and delete of a store takes one.
 
@@ -41,10 +69,12 @@ class Scope:
         tenant: The only tenant whose chunks are visible.
         filters: Further conditions, all of which must hold. A key is `document_id`,
             `source`, `title` or the name of a tag; a list of values means any of them.
+        narrowed: Conditions that come on top of these.
     """
 
     tenant: str = "default"
     filters: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    narrowed: Narrowing = Narrowing()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,4 +22,6 @@ async def expand(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     except FootnoteError as error:
         context.run.skip("rewrite", f"{error.message}; done by rule")
         queries = await RuleExpander().expand(*arguments)
+    if queries and (narrowed := state.get("narrowed")):
+        context.run.skip("filters", f"too little is {narrowed}; searched without")
     return {"queries": queries, "expansions": attempt + 1}

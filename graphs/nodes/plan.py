@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from app.core.text import words
 from graphs.context import Context, Query
+from graphs.skills.filters import narrowed
 from graphs.state import State
 
 _SMALL_TALK = re.compile(
@@ -21,11 +22,14 @@ _SMALL_TALK = re.compile(
 async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Small talk is answered directly and a wordless text refused, both without search.
 
-    The first search takes the question as it stands; other words for it are bought only
-    when the evidence turns out thin.
+    The first search takes the question as it stands, among the documents that it means; other
+    words, and other documents, are tried only when the evidence turns out thin.
     """
-    question = state["standalone"]
-    return {"route": route(state["question"]), "queries": [Query(question, question)]}
+    question, way = state["standalone"], route(state["question"])
+    planned: dict[str, Any] = {"route": way, "queries": [Query(question, question)]}
+    if way == "retrieve" and (wanted := await narrowed(question, runtime.context)):
+        planned["narrowed"] = wanted
+    return planned
 
 
 def route(question: str) -> Literal["retrieve", "direct", "refuse"]:

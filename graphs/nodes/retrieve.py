@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from app.core.types import HybridQuery, Passage, Scope
+from app.core.types import HybridQuery, Narrowing, Passage, Scope
 from graphs.context import Context, Query
 from graphs.skills.clipping import unread
 from graphs.state import Search
@@ -21,13 +22,22 @@ async def retrieve(state: Search, runtime: Runtime[Context]) -> dict[str, Any]:
     context, query = runtime.context, state["query"]
     if cut := unread(query.dense_text or query.text, context.dense):
         context.run.skip("retrieve", cut)
-    found = await search(query, context, context.scope, most=context.retrieval.k)
+    scope = replace(context.scope, narrowed=state["narrowed"])
+    found = await search(query, context, scope, most=context.retrieval.k)
     return {"candidates": [(query, passage) for passage in found]}
 
 
 async def search(query: Query, context: Context, scope: Scope, *, most: int) -> list[Passage]:
-    """Fused candidates, best first, enough to select `most` of them."""
-    return await context.store.search(await hybrid(query, context, scope, most=most), scope)
+    """Fused candidates, best first, enough to select `most` of them.
+
+    Where no document is as the question was read, it is searched as if it said nothing.
+    """
+    asked = await hybrid(query, context, scope, most=most)
+    found = await context.store.search(asked, scope)
+    if found or not scope.narrowed:
+        return found
+    context.run.skip("filters", f"nothing is {scope.narrowed}; searched without")
+    return await context.store.search(asked, replace(scope, narrowed=Narrowing()))
 
 
 async def hybrid(query: Query, context: Context, scope: Scope, *, most: int) -> HybridQuery:

@@ -15,6 +15,7 @@ from app.core.exchange import Loss, Part, Stage, WhyNot
 from app.core.types import Document, HybridQuery, Passage, Scope
 from graphs.context import Context, Query, context_of
 from graphs.nodes.retrieve import hybrid
+from graphs.skills.filters import apart, narrowed
 from graphs.skills.ranking import rank
 from graphs.skills.select import LeftOut, aged, select
 
@@ -30,7 +31,7 @@ async def why_not(question: str, document_id: str, context: Context) -> WhyNot:
         document_id: Another tenant's document is not told from one that is not there.
         context: The parts that would answer the question.
     """
-    way = _Way(question, document_id, context)
+    way = _Way(question, document_id, context, context.scope)
     for stage in (way.index, way.filters, way.search, way.ranking, way.choice, way.budget):
         if not await stage():
             break
@@ -52,6 +53,7 @@ class _Way:
     question: str
     document_id: str
     context: Context
+    scope: Scope
     document: Document | None = None
     lost_at: Loss | None = None
     reason: str = ""
@@ -63,7 +65,7 @@ class _Way:
 
     async def index(self) -> bool:
         """Whether the tenant has it."""
-        self.document = await self._seen_in(Scope(self.context.scope.tenant))
+        self.document = await self._seen_in(Scope(self.scope.tenant))
         if self.document is None:
             self.stages.append(Stage(stage="index", kept=False))
             return self._lost("index", "the index holds no such document")
@@ -72,7 +74,7 @@ class _Way:
 
     async def filters(self) -> bool:
         """Whether the filters let it through, each asked by itself."""
-        scope = self.context.scope
+        scope = self.scope
         for name, value in scope.filters.items():
             if not await self._seen_in(Scope(scope.tenant, {name: value})):
                 wanted = value if isinstance(value, str) else " or ".join(value)
@@ -80,18 +82,39 @@ class _Way:
                 return self._lost("filter", f"the filter {name}={wanted} keeps it out")
         if scope.filters:
             self.stages.append(Stage(stage="filter", kept=True))
+        return await self._narrowing()
+
+    async def _narrowing(self) -> bool:
+        """Whether it is one of the documents that the question itself means."""
+        meant = await narrowed(self.question, self.context)
+        if not meant:
+            return True
+        inside = replace(self.scope, narrowed=meant)
+        if not await self.context.store.search(await self._asked(), inside):
+            why = f"nothing is {meant}, as the question asks: searched without"
+            self.stages.append(Stage(stage="filter", kept=True, why=why))
+            return True
+        self.scope = inside
+        for part in apart(meant):
+            if not await self._seen_in(Scope(inside.tenant, narrowed=part)):
+                self.stages.append(Stage(stage="filter", kept=False, why=f"asked for: {part}"))
+                return self._lost("filter", f"the question asks for what is {part}; this is not")
+        self.stages.append(Stage(stage="filter", kept=True, why=f"asked for: {meant}"))
         return True
+
+    async def _asked(self) -> HybridQuery:
+        query = Query(self.question, self.question)
+        return await hybrid(query, self.context, self.scope, most=self.context.retrieval.k)
 
     async def search(self) -> bool:
         """Whether a search finds it, and the fusion puts it high enough."""
-        context, text = self.context, self.question
-        asked = await hybrid(Query(text, text), context, context.scope, most=context.retrieval.k)
+        asked = await self._asked()
         places = [
             await self._searched("dense", replace(asked, weights=(asked.weights[0], 0.0))),
             await self._searched("bm25", replace(asked, weights=(0.0, asked.weights[1]))),
         ]
         all_of_it = replace(asked, limit=2 * asked.depth)
-        everything = await context.store.search(all_of_it, context.scope)
+        everything = await self.context.store.search(all_of_it, self.scope)
         self.fused = everything[: asked.limit]
         stage = self._stage("fusion", everything, cut=asked.limit)
         self.stages.append(stage)
@@ -158,9 +181,7 @@ class _Way:
             self.stages.append(Stage(stage=name, kept=False, why="turned off"))
             return f"{way} nothing is searched"
         deep = max(DEEP, asked.depth)
-        found = await self.context.store.search(
-            replace(asked, limit=deep, depth=deep), self.context.scope
-        )
+        found = await self.context.store.search(replace(asked, limit=deep, depth=deep), self.scope)
         stage = self._stage(name, found, cut=asked.depth)
         why = f"it is not among the best {len(found)}"
         if name == "bm25" and len(found) < deep:

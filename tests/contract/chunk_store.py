@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.core.dates import moment
 from app.core.errors import (
     ConfigError,
     InputError,
@@ -17,7 +18,7 @@ from app.core.errors import (
     TransientError,
 )
 from app.core.ports import ChunkStore
-from app.core.types import Passage, Scalar, Scope
+from app.core.types import Narrowing, Passage, Scalar, Scope
 from tests.support.documents import Made, asking, made
 
 FINGERPRINT: Mapping[str, Scalar] = {"model": "tests", "chunk_tokens": 220}
@@ -245,6 +246,62 @@ class ChunkStoreContract:
 
         assert sorted(passage.source for passage in found) == expected
         assert [document.source for document in await store.documents(scope)] == expected
+
+    @pytest.mark.parametrize(
+        ("narrowed", "expected"),
+        [
+            (Narrowing(since=moment("2024")), ["b.pdf", "c.pptx", "new.md"]),
+            (Narrowing(until=moment("2024")), ["a.md"]),
+            (Narrowing(since=moment("2024"), until=moment("2024-04")), ["b.pdf"]),
+            (Narrowing(since=moment("2024-03-09"), until=moment("2024-03-10")), ["b.pdf"]),
+            (Narrowing(until=moment("2024-03-09")), ["a.md"]),
+            (Narrowing(file_types=("pdf",)), ["b.pdf"]),
+            (Narrowing(file_types=("pdf", "slides")), ["b.pdf", "c.pptx"]),
+            (Narrowing(file_types=("mail",)), []),
+            (Narrowing(tags=(("team", "it"),)), ["c.pptx"]),
+            (Narrowing(since=moment("2024"), tags=(("team", "hr"),)), ["b.pdf"]),
+        ],
+    )
+    async def test_a_question_narrows_every_read_by_date_type_and_tag(
+        self, store: ChunkStore, narrowed: Narrowing, expected: list[str]
+    ) -> None:
+        for source, tags in {
+            "a.md": {"team": "hr", "date": "2023-12-31"},
+            "b.pdf": {"team": "hr", "date": "2024-03-09"},
+            "c.pptx": {"team": "it", "date": "2025"},
+            "new.md": {},
+        }.items():
+            await store.replace(*made(source, [LEAVE], tags=tags))
+        scope = Scope(narrowed=narrowed)
+
+        found = await store.search(asking("annual leave"), scope)
+
+        assert sorted(passage.source for passage in found) == expected
+        assert [document.source for document in await store.documents(scope)] == expected
+
+    async def test_narrowing_only_ever_takes_away(self, store: ChunkStore) -> None:
+        for tenant in ("us", "them"):
+            for team in ("hr", "it"):
+                tags = {"team": team, "tenant": "us"}
+                await store.replace(*made(f"{team}.md", [LEAVE], tenant=tenant, tags=tags))
+        ours = made("hr.md", [LEAVE], tenant="us").id
+
+        for wished in ((), (("tenant", "them"),), (("team", "it"),), (("team", "hr"),)):
+            scope = Scope("us", {"team": "hr"}, Narrowing(tags=wished))
+            found = await store.search(asking("annual leave"), scope)
+            assert {passage.document_id for passage in found} <= {ours}
+
+    async def test_a_document_that_moves_is_of_the_type_that_it_is_now(
+        self, store: ChunkStore
+    ) -> None:
+        version = made("a.md", [LEAVE])
+        await store.replace(*version)
+        pdfs = Scope(narrowed=Narrowing(file_types=("pdf",)))
+        assert await store.documents(pdfs) == []
+
+        await store.relocate(version.id, HERE, ["a.md", "copy.pdf"])
+
+        assert [d.document_id for d in await store.documents(pdfs)] == [version.id]
 
     async def test_a_filter_by_document_id_reads_one_document(self, store: ChunkStore) -> None:
         wanted, other = made("a.md", [LEAVE]), made("b.md", [LEAVE])

@@ -22,6 +22,7 @@ OPENINGS = {
     "rewrite": "You write search queries",
     "hyde": "You write the passage",
     "decompose": "You split a question",
+    "filters": "You read a question",
     "generate": "You answer a question using",
     "verify": "You check whether passages prove",
 }

@@ -18,6 +18,7 @@ from app.core.settings import load_settings
 from app.core.types import Passage, Scope
 from app.service import Footnote
 from app.wiring import open_footnote
+from graphs.skills.filters import RuleFilters
 from tests.graph.library import Library
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -150,6 +151,19 @@ async def test_the_filter_that_keeps_it_out_is_named(footnote: Footnote) -> None
     assert "kind=old" in found.reason
     through = await told(footnote, "leave", filters={"kind": "old"})
     assert (through.lost_at, stage(through, "filter").kept) == (None, True)
+
+
+async def test_what_the_question_itself_keeps_out_is_told_so(footnote: Footnote) -> None:
+    skills = replace(footnote.base.skills, filters=RuleFilters())
+    reading = replace(footnote, base=replace(footnote.base, skills=skills))
+    leave = await document_id(footnote, "leave")
+
+    new = await reading.why_not(f"{QUESTION} Since 2010?", leave, Scope())
+    assert new.lost_at == "filter" and "from 2010-01-01" in new.reason
+    old = await reading.why_not(f"{QUESTION} As in 2001?", leave, Scope())
+    assert old.evidence == [1] and "from 2001-01-01" in stage(old, "filter").why
+    never = await reading.why_not(f"{QUESTION} As in 1999?", leave, Scope())
+    assert never.evidence == [1] and "searched without" in stage(never, "filter").why
 
 
 async def test_what_neither_search_finds_is_looked_for_further_down(footnote: Footnote) -> None:

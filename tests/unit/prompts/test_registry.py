@@ -34,6 +34,7 @@ SHIPPED: dict[str, dict[str, object]] = {
     "rewrite": {"question": "How much leave?", "tried": ["How much leave?"]},
     "hyde": {"question": "How much leave?"},
     "decompose": {"question": "Is leave longer in Spain than in France?"},
+    "filters": {"question": "How much leave?", "today": "Monday", "tags": ["team=hr"]},
     "generate": {"question": "How much leave?", "passages": [PASSAGE], "feedback": ""},
     "verify": {"sentence": "Leave is 25 days [1].", "passages": [PASSAGE]},
 }

@@ -72,7 +72,7 @@ def _mixed(runs: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 @cache
 def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Of the 32-bit numbers, h -> factor * h + summand with odd factors: datasketch's `affine32`."""
+    """Factors, which are odd, and summands of h -> factor * h + summand: its `affine32`."""
     draw = np.random.RandomState(_SEED)
     halves = draw.randint(0, 1 << 31, _VALUES, dtype=np.uint32)
     summands = draw.randint(0, 1 << 32, _VALUES, dtype=np.uint32)

@@ -265,7 +265,8 @@ _OTHER_LANGUAGES = (
     ),
     _rule(
         "speaks to a model (German)",
-        "ki, sprachmodell, chatbot, prompt, anweisung, instruktion, ab sofort, ab jetzt, von nun an",
+        "ki, sprachmodell, chatbot, prompt, anweisung, instruktion, ab sofort, ab jetzt, "
+        "von nun an",
         r"""\b(?:wenn|falls) (?:du|sie) (?:eine? )(?:~1 )?(?:ki|sprachmodell|chatbot|ki-\w+)\b|
         \b(?:hinweis|anweisung|nachricht|achtung|mitteilung)\w{0,2} (?:(?:an|für) )?
         (?:alle |die |das |den )?(?:kis?|sprachmodelle?|chatbots?|ki-\w+)\s?[:,!]|

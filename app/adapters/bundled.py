@@ -17,6 +17,7 @@ MAX_TOKENS = 256  # what the model was trained on
 FOLDER = Path(__file__).parent.parent / "models" / "minilm"
 REINSTALL = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
 READER_NAME = "footnote-reader/1"
+READER_TOKENS = 384  # question and passage together
 READER_FOLDER = FOLDER.parent / "reader"
 _SHA256 = {
     FOLDER: "360575b12fc618e35e63cca15265592c8df822be74b6d7c058256b2788b51051",

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.adapters.bundled import REINSTALL
+from app.core.errors import ConfigError
 from app.core.ports import Reader, Reranker
 from app.core.text import STOP_WORDS, words
 from app.core.types import Passage, Reading
@@ -94,9 +96,12 @@ class CalibratedRanker:
     def load(
         cls, reader: Reader, reranker: Reranker | None = None, weights: Path = WEIGHTS
     ) -> CalibratedRanker:
-        """With fitted weights."""
-        record = json.loads(weights.read_text(encoding="utf-8"))
-        passage, question = (Logistic.read(record[name]) for name in ("passage", "question"))
+        """With fitted weights. Raises ConfigError when their file is damaged."""
+        try:
+            record = json.loads(weights.read_text(encoding="utf-8"))
+            passage, question = (Logistic.read(record[name]) for name in ("passage", "question"))
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ConfigError("the final score's file is damaged", hint=REINSTALL) from error
         return cls(reader, passage, question, reranker)
 
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:

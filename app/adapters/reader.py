@@ -18,7 +18,6 @@ from app.adapters.turns import Turns
 from app.core.types import Reading
 
 QUESTION_TOKENS = 64
-MAX_TOKENS = 384
 LONGEST_ANSWER = 30
 """Tokens."""
 
@@ -75,7 +74,7 @@ class BundledReader:
 
     def _read(self, asked: Sequence[int], text: str) -> Reading:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        told = encoding.ids[: MAX_TOKENS - len(asked) - 3]
+        told = encoding.ids[: bundled.READER_TOKENS - len(asked) - 3]
         if not asked or not told:  # nothing to compare, and the graph needs both
             return Reading(-10.0, -10.0, 0, 0, 0.0)
         ids = np.array([[_FIRST, *asked, _LAST, *told, _LAST]], dtype=np.int32)

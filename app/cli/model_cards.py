@@ -76,10 +76,14 @@ def _reranking(settings: Settings) -> ModelCard:
 
 
 def _reader(role: str) -> ModelCard:
-    """The sentence scorer: a few weights over the vectors of the embedding model."""
-    from app.adapters.sentence_scorer import WEIGHTS, SentenceScorer
-
-    return ModelCard(role, SentenceScorer.name, "bundled", size_bytes=_size(WEIGHTS), licence=OURS)
+    return ModelCard(
+        role,
+        bundled.READER_NAME,
+        "bundled",
+        size_bytes=_size(bundled.READER_FOLDER),
+        max_tokens=bundled.READER_TOKENS,
+        licence=OURS,
+    )
 
 
 def _chat(settings: Settings) -> ModelCard:

@@ -13,7 +13,6 @@ from app.cli.model_cards import ModelCard, cards
 from app.core.errors import FootnoteError, NotFoundError, PermanentError, TransientError
 
 if TYPE_CHECKING:
-    from app.adapters.sentence_scorer import SentenceScorer
     from app.core.ports import DenseEncoder
     from app.core.settings import Settings
 
@@ -131,16 +130,23 @@ class _Trial:
 
         if self._settings.reranking.model == "none":
             raise _NotSet("the order is the fusion's")
-        bundled = self._settings.reranking.model == "bundled"
-        scorer: Any = await self._scorer() if bundled else None  # no other reranker needs it
-        loaded = await asyncio.to_thread(parts.reranker, self._settings, scorer)
-        reranker = await self._opened(loaded)
+        if self._settings.reranking.model == "bundled":
+            return await self.reader()
+        reranker = await self._opened(await asyncio.to_thread(parts.cross_encoder, self._settings))
         return await _probability(lambda: reranker.score(QUESTION, [TEXT]))
 
     async def reader(self) -> _Worked:
-        """One sentence to a probability."""
-        scorer = await self._scorer()
-        return await _probability(lambda: scorer.score_sentences(QUESTION, [TEXT], [""]))
+        """One pair to a probability, and the weights of all that goes with it."""
+        from app.adapters.ranker import CalibratedRanker
+        from app.adapters.reader import BundledReader
+        from app.adapters.sentence_scorer import SentenceScorer
+
+        if self._dense is None:
+            raise PermanentError("it needs the embedding model", hint="mend that first")
+        reader = await self._opened(await asyncio.to_thread(BundledReader))
+        CalibratedRanker.load(reader)
+        SentenceScorer.load(self._dense)
+        return await _probability(lambda: reader.score(QUESTION, [TEXT]))
 
     async def chat(self) -> _Worked:
         """One word."""
@@ -159,13 +165,6 @@ class _Trial:
         if not reply.text.strip():
             raise PermanentError("it answers with nothing", hint="raise chat.max_output_tokens")
         return _Worked("it answers", _ms_since(started))
-
-    async def _scorer(self) -> SentenceScorer:
-        from app.adapters.sentence_scorer import SentenceScorer
-
-        if self._dense is None:
-            raise PermanentError("it needs the embedding model", hint="mend that first")
-        return await asyncio.to_thread(SentenceScorer.load, self._dense)
 
     async def _opened(self, part: Any) -> Any:
         self._stack.push_async_callback(part.close)

@@ -27,14 +27,14 @@ _SHA256 = {
 
 def weights(folder: Path = FOLDER) -> Path:
     """The ONNX file of a model, checked. Raises ConfigError when it is missing or damaged."""
-    file = folder / "model.onnx"
+    file, what = folder / "model.onnx", "model" if folder == FOLDER else "reader"
     try:
         with file.open("rb") as data:
             found = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
-        raise ConfigError("the bundled model is not installed", hint=REINSTALL) from error
+        raise ConfigError(f"the bundled {what} is not installed", hint=REINSTALL) from error
     if found != _SHA256[folder]:
-        raise ConfigError("the bundled model's file is damaged", hint=REINSTALL)
+        raise ConfigError(f"the bundled {what}'s file is damaged", hint=REINSTALL)
     return file
 
 

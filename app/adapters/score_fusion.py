@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.adapters.bundled import REINSTALL
+from app.core.errors import ConfigError
+
 WEIGHTS = Path(__file__).parent.parent / "models" / "fusion.json"
 FEATURES = (
     "overlap", "dense_top", "dense_spread", "bm25_spread", "dense_drop", "bm25_drop", "bm25_term",
@@ -94,4 +97,7 @@ class _Model:
 
 @functools.cache
 def _model() -> _Model:
-    return _Model(json.loads(WEIGHTS.read_text(encoding="utf-8"))["model"])
+    try:
+        return _Model(json.loads(WEIGHTS.read_text(encoding="utf-8"))["model"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigError("the fusion's file is damaged", hint=REINSTALL) from error

@@ -76,6 +76,8 @@ def _reranking(settings: Settings) -> ModelCard:
 
 
 def _reader(role: str) -> ModelCard:
+    from app.adapters import bundled
+
     return ModelCard(
         role,
         bundled.READER_NAME,

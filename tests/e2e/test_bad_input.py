@@ -375,6 +375,8 @@ def copy_of_the_program(folder: Path) -> Path:
         ("minilm/model.onnx", "the bundled model's file", "embedding"),
         ("minilm/tokenizer.json", "the bundled model's tokenizer", "embedding"),
         ("sentence_scorer.json", "the bundled scorer's file", "reader"),
+        ("reader/model.onnx", "the bundled reader's file", "reader"),
+        ("ranking.json", "the final score's file", "reader"),
     ],
 )
 def test_a_damaged_model_file_is_named_with_the_repair(

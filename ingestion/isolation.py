@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import os
 import signal
 import sys
 import tempfile
@@ -159,10 +160,10 @@ class _Process:
 
     def lives(self) -> bool:
         try:
-            self.process.send_signal(0)
+            os.kill(self.process.pid, 0)  # asyncio hears of a death with some delay
         except ProcessLookupError:
             return False
-        return True
+        return self.process.returncode is None
 
     async def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

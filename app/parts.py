@@ -45,7 +45,7 @@ from graphs.skills.verify import LocalVerifier, ModelVerifier
 from graphs.skills.write import ModelWriter
 from ingestion.chunk import Chunker
 from ingestion.context import CONTEXT_TOKENS, Contexts
-from ingestion.isolation import ParserPool
+from ingestion.isolation import ParserPool, Spare
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.prepare import Recipe
 from prompts import PromptRegistry
@@ -114,7 +114,9 @@ def contexts(settings: Settings, dense: DenseEncoder, model: Model | None) -> Co
     return Contexts(writer, dense.count_tokens, dense.max_tokens)
 
 
-def parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool:
+def parsers(
+    settings: Settings, dense: DenseEncoder, workers: int, spare: Spare | None = None
+) -> ParserPool:
     """The worker processes of a run; `workers` is 0 for the setting."""
     wanted = settings.ingestion
     recipe = Recipe(
@@ -129,6 +131,7 @@ def parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool
         workers=workers or wanted.workers or max(1, (os.cpu_count() or 1) // 2),
         seconds=wanted.parse_timeout_s,
         megabytes=wanted.parse_memory_mb,
+        spare=spare,
     )
 
 

@@ -35,6 +35,7 @@ from ingestion.cluster_worker import Tools
 from ingestion.copies import CopyPolicy
 from ingestion.encode import Encoder
 from ingestion.formats.kinds import named
+from ingestion.isolation import Spare
 from ingestion.pipeline import Ingestor
 
 
@@ -69,11 +70,12 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         model = await asyncio.to_thread(parts.model, settings)
         if model:
             stack.push_async_callback(model.gateway.close)
+        spare = await _closing(stack, Spare())
         ingestor = Ingestor(
             store=store,
             dense=dense,
             sparse=sparse,
-            parsers=partial(parts.parsers, settings, dense),
+            parsers=partial(parts.parsers, settings, dense, spare=spare),
             document_id=payload.document_id,
             cache=vectors,
             cluster=partial(

@@ -37,6 +37,11 @@ def weights(folder: Path = FOLDER) -> Path:
     return file
 
 
+def checksum(folder: Path) -> str:
+    """The SHA-256 that a model's file has in this version."""
+    return _SHA256[folder]
+
+
 def tokenizer() -> Any:
     """A `tokenizers.Tokenizer` that neither cuts nor pads."""
     from tokenizers import Tokenizer

@@ -16,8 +16,11 @@ from pydantic import SecretStr
 from app.adapters.answer_cache import MemoryAnswerCache, RedisAnswerCache
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.memory import PostgresMemory, SqliteMemory
+from app.adapters.own_models import find_ranking, find_reader
 from app.adapters.postgres_jobs import PostgresJobs
+from app.adapters.ranker import WEIGHTS, CalibratedRanker
 from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
+from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from app.adapters.sqlite_jobs import SqliteJobs
 from app.core.errors import ConfigError
@@ -81,6 +84,17 @@ def cross_encoder(settings: Settings) -> Reranker | None:
     from app.adapters.st_rerank import CrossEncoderReranker
 
     return CrossEncoderReranker(model)
+
+
+def reader(settings: Settings) -> BundledReader:
+    """The bundled reader, as adapted to the user's documents if it is."""
+    return BundledReader(find_reader(data_dir(settings)))
+
+
+def ranker(settings: Settings, reader: Reader, other: Reranker | None) -> CalibratedRanker:
+    """The final score, as fitted to the user's documents if it is."""
+    own = find_ranking(data_dir(settings), other.name if other else reader.name)
+    return CalibratedRanker.load(reader, other, own or WEIGHTS)
 
 
 def chunker(settings: Settings, dense: DenseEncoder) -> Chunker:
@@ -327,12 +341,12 @@ def filter_reader(settings: Settings, gateway: Gateway | None) -> FilterReader |
 
 
 def identity(
-    settings: Settings, dense: DenseEncoder, reranker: Ranker | None, model: Model | None
+    settings: Settings, dense: DenseEncoder, ranker: CalibratedRanker, model: Model | None
 ) -> dict[str, str]:
     """What an answer depends on besides question and documents: part of the cache's key."""
     return {
         "dense": dense.name,
-        "reranker": reranker.name if reranker else "",
+        "reranker": ranker.identity,
         "chat": model.name if model else "",
         "prompts": repr(sorted(model.prompts.active.items())) if model else "",
         "settings": repr((settings.retrieval, settings.reranking, settings.answer, settings.chat)),

@@ -13,8 +13,6 @@ from typing import Any
 from app import parts
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
-from app.adapters.ranker import CalibratedRanker
-from app.adapters.reader import BundledReader
 from app.adapters.switching import SwitchingStore
 from app.core.errors import ConfigError
 from app.core.ports import (
@@ -54,9 +52,9 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         chunker = parts.chunker(settings, dense)
         generations = parts.generations(settings, dense, sparse, chunker)
         store = await _closing(stack, SwitchingStore(await generations.current()))
-        reader = await _closing(stack, await asyncio.to_thread(BundledReader))
+        reader = await _closing(stack, await asyncio.to_thread(parts.reader, settings))
         other = await asyncio.to_thread(parts.cross_encoder, settings)
-        ranker = await _closing(stack, CalibratedRanker.load(reader, other))
+        ranker = await _closing(stack, parts.ranker(settings, reader, other))
         reranker = None if settings.reranking.model == "none" else ranker
         queue: Jobs = await stack.enter_async_context(parts.jobs(settings))
         memory: Memory = await stack.enter_async_context(parts.memory(settings))
@@ -102,7 +100,7 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 retrieval=settings.retrieval,
                 reranking=settings.reranking,
                 answer=settings.answer,
-                identity=parts.identity(settings, dense, reranker, model),
+                identity=parts.identity(settings, dense, ranker, model),
             ),
             graph=build_graph().compile(checkpointer=memory.checkpointer),
             memory=memory,

@@ -38,6 +38,11 @@ def weights(folder: Path = FOLDER) -> Path:
     return file
 
 
+def checksum(folder: Path) -> str:
+    """The SHA-256 that a model's file has in this version."""
+    return _SHA256[folder]
+
+
 def tokenizer() -> Any:
     """A `tokenizers.Tokenizer` that neither cuts nor pads. Raises ConfigError when damaged."""
     from tokenizers import Tokenizer

@@ -9,6 +9,7 @@ whether the question is answered at all.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,7 @@ class CalibratedRanker:
         passage: Over VOICES.
         question: Over QUESTION.
         reranker: A cross-encoder whose relevance counts in place of the reader's.
+        fitted: Tells the models from others.
     """
 
     def __init__(
@@ -82,14 +84,18 @@ class CalibratedRanker:
         passage: Logistic,
         question: Logistic,
         reranker: Reranker | None = None,
+        *,
+        fitted: str = "",
     ) -> None:
         from py_rust_stemmers import SnowballStemmer
 
         self.name = reranker.name if reranker else reader.name
+        self.identity = " ".join((self.name, reader.name, fitted))
+        """All that determines the scores and what is read."""
         self._reader = reader
         self._reranker = reranker
         self.passage = passage
-        self._question = question
+        self.question = question
         self._stemmer = SnowballStemmer("english")
 
     @classmethod
@@ -98,17 +104,19 @@ class CalibratedRanker:
     ) -> CalibratedRanker:
         """With fitted weights. Raises ConfigError when their file is damaged."""
         try:
-            record = json.loads(weights.read_text(encoding="utf-8"))
+            data = weights.read_bytes()
+            record = json.loads(data)
             passage, question = (Logistic.read(record[name]) for name in ("passage", "question"))
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ConfigError("the final score's file is damaged", hint=REINSTALL) from error
-        return cls(reader, passage, question, reranker)
+        fitted = hashlib.sha256(data).hexdigest()[:12]
+        return cls(reader, passage, question, reranker, fitted=fitted)
 
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and what the reader said."""
         if not passages:
             return []
-        readings = await self._read(question, passages)
+        readings = await self.read(question, passages)
         rows = self.voices(question, passages, readings)
         terms = self.passage.terms(rows)
         return [
@@ -130,16 +138,17 @@ class CalibratedRanker:
         """The probability that one of the passages, judged already, answers the question."""
         if not passages:
             return 0.0
-        readings = await self._read(question, passages)
+        readings = await self.read(question, passages)
         row = self.signs(question, passages, readings)
-        return probability(float(self._question.logits(row[None, :])[0]))
+        return probability(float(self.question.logits(row[None, :])[0]))
 
     async def close(self) -> None:
         """Give back the cross-encoder; the reader belongs to someone else."""
         if self._reranker:
             await self._reranker.close()
 
-    async def _read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+    async def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+        """What the reader says of each passage, with another cross-encoder's relevance."""
         texts = [shown(p) for p in passages]
         readings = await self._reader.read(question, texts)
         if self._reranker is None:

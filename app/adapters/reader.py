@@ -14,6 +14,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from app.adapters import bundled
+from app.adapters.own_models import OwnReader
 from app.adapters.turns import Turns
 from app.core.types import Reading
 
@@ -34,15 +35,15 @@ class BundledReader:
     answer's place costs nothing after reranking.
 
     Args:
+        own: Adapted to the user's documents, to read with instead.
         threads: Passages read at once; 0: one for each core.
 
     Raises ConfigError when the weights are missing or damaged.
     """
 
-    name = bundled.READER_NAME
-
-    def __init__(self, *, threads: int = 0) -> None:
-        self._session = bundled.session(bundled.weights(bundled.READER_FOLDER))
+    def __init__(self, own: OwnReader | None = None, *, threads: int = 0) -> None:
+        self.name = own.name if own else bundled.READER_NAME
+        self._session = bundled.session(own.file if own else bundled.weights(bundled.READER_FOLDER))
         self._tokenizer = bundled.tokenizer()
         self._turns = Turns("reader", threads or os.cpu_count() or 1)
         self._known: LRUCache[tuple[str, str], Reading] = LRUCache(_REMEMBERED)

@@ -1,4 +1,4 @@
-"""`footnote models`: the models in use, and whether they work."""
+"""`footnote models`: the models in use, whether they work, and their training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli import options
+from app.cli import models_train, options
 from app.cli.console import one_line, say, write_json, write_table
 from app.cli.failures import FAILED
 from app.cli.session import clean_stdout, run_async
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from app.cli.model_cards import ModelCard
     from app.cli.model_checks import Checked
 
-app = typer.Typer(help="Look at the models in use, or check them.", rich_markup_mode=None)
+app = typer.Typer(help="Look at the models in use, check or train them.", rich_markup_mode=None)
+models_train.register(app)
 MARKS = {"ok": "✓", "off": "–", "problem": "✗"}
 
 

@@ -368,6 +368,9 @@ class Memory(Protocol):
     async def add_feedback(self, feedback: Feedback, tenant: str) -> None:
         """Keep a reader's judgement."""
 
+    async def ratings(self, tenant: str) -> dict[str, int]:
+        """Every judgement of a tenant's readers, -1 or 1, by the answer's id."""
+
     async def check(self) -> None:
         """Raise TransientError when the backend does not answer."""
 

@@ -30,7 +30,6 @@ from app.adapters.ranker import (
     CalibratedRanker,
     Logistic,
     probability,
-    shown,
 )
 from app.adapters.reader import BundledReader
 from app.core.ports import Reader
@@ -46,6 +45,7 @@ TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
 """Sets where what answers a question stands in one place, so that it can be taken away."""
 _STEPS, _RATE, _DECAY = 600, 0.05, 1e-3
 _POINTWISE = 0.5
+_TOWARDS_PRIOR = 0.05
 Floats = NDArray[np.float64]
 
 
@@ -91,7 +91,7 @@ class Told:
 def main() -> None:
     """Collect, read, fit, measure, write."""
     found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS)
-    cases = asyncio.run(read_all(found))
+    cases = asyncio.run(_read_by_ours(found))
     passage = fit_passages(_blank(), cases)
     ranker = _blank(passage)
     told = [one for case in cases for one in tell(ranker, case)]
@@ -106,17 +106,23 @@ def main() -> None:
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
 
-async def read_all(found: Sequence[Found]) -> list[Case]:
-    """The best candidates of each question, read."""
+async def _read_by_ours(found: Sequence[Found]) -> list[Case]:
     reader = BundledReader()
+    try:
+        return await read_all(found, CalibratedRanker.load(reader))
+    finally:
+        await reader.close()
+
+
+async def read_all(found: Sequence[Found], ranker: CalibratedRanker) -> list[Case]:
+    """The best candidates of each question, read by the ranker's models."""
     cases: list[Case] = []
     for one in found:
         passages = one.passages[: DEPTH + SPARE]
         if passages:
-            readings = await reader.read(one.question, [shown(p) for p in passages])
+            readings = await ranker.read(one.question, passages)
             answers = one.answers[: len(passages)]
             cases.append(Case(one.kind, one.question, passages, readings, answers, one.held_out))
-    await reader.close()
     return cases
 
 
@@ -129,15 +135,18 @@ def tell(ranker: CalibratedRanker, case: Case) -> Iterator[Told]:
         if not chosen.any() or (chosen is not everything and not case.answers.any()):
             continue
         kept = case.kept(chosen)
-        rows = ranker.voices(kept.question, kept.passages, kept.readings)
-        scores = ranker.passage.logits(rows)
-        best = np.argsort(-scores)[:KEPT]
-        judged = [
-            kept.passages[i].model_copy(update={"score": probability(float(scores[i]))})
-            for i in best
-        ]
-        signs = ranker.signs(kept.question, judged, [kept.readings[i] for i in best])
-        yield Told(case.kind, signs, bool(kept.answers.any()), case.held_out)
+        answered = bool(kept.answers.any())
+        yield Told(case.kind, signs_of(ranker, kept), answered, case.held_out)
+
+
+def signs_of(ranker: CalibratedRanker, case: Case) -> Floats:
+    """One row of QUESTION, of the best by the final score."""
+    scores = ranker.passage.logits(ranker.voices(case.question, case.passages, case.readings))
+    best = np.argsort(-scores)[:KEPT]
+    judged = [
+        case.passages[i].model_copy(update={"score": probability(float(scores[i]))}) for i in best
+    ]
+    return ranker.signs(case.question, judged, [case.readings[i] for i in best])
 
 
 def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
@@ -170,8 +179,14 @@ class _Nobody:
     name = "nobody"
 
 
-def fit_passages(ranker: CalibratedRanker, cases: Sequence[Case]) -> Logistic:
-    """The model over VOICES."""
+def fit_passages(
+    ranker: CalibratedRanker, cases: Sequence[Case], prior: Logistic | None = None
+) -> Logistic:
+    """The model over VOICES.
+
+    Args:
+        prior: Weights that few questions are not to lead far away from.
+    """
     import torch
 
     lists = [c for c in cases if not c.held_out and c.answers[:DEPTH].any()]
@@ -180,6 +195,8 @@ def fit_passages(ranker: CalibratedRanker, cases: Sequence[Case]) -> Logistic:
     ]  # fmt: skip
     every = np.concatenate(rows)
     mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-6
+    if prior:
+        mean, spread = prior.mean, prior.spread
     weight_of = _even_weights([c.kind for c in lists])
     sizes = [len(r) for r in rows]
     width = max(sizes)
@@ -199,7 +216,7 @@ def fit_passages(ranker: CalibratedRanker, cases: Sequence[Case]) -> Logistic:
         point = (each * mask).sum(1) / mask.sum(1)
         return (weight * (chosen + _POINTWISE * point)).sum()
 
-    return _fitted(VOICES, loss, mean, spread)
+    return _fitted(VOICES, loss, mean, spread, prior)
 
 
 def fit_questions(told: Sequence[Told]) -> Logistic:
@@ -221,15 +238,25 @@ def fit_questions(told: Sequence[Told]) -> Logistic:
 
 
 def _fitted(
-    names: tuple[str, ...], loss: Callable[[Any, Any], Any], mean: Floats, spread: Floats
+    names: tuple[str, ...],
+    loss: Callable[[Any, Any], Any],
+    mean: Floats,
+    spread: Floats,
+    prior: Logistic | None = None,
 ) -> Logistic:
     import torch
 
-    weights = torch.zeros(len(names), requires_grad=True)
+    start = torch.zeros(len(names))
     intercept = torch.zeros(1, requires_grad=True)
+    decay = _DECAY
+    if prior:
+        start = torch.tensor(prior.weights, dtype=torch.float32)
+        intercept = torch.tensor([prior.intercept], requires_grad=True)
+        decay = _TOWARDS_PRIOR
+    weights = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([weights, intercept], lr=_RATE)
     for _ in range(_STEPS):
-        total = loss(weights, intercept) + _DECAY * (weights**2).sum()
+        total = loss(weights, intercept) + decay * ((weights - start) ** 2).sum()
         optimizer.zero_grad()
         total.backward()
         optimizer.step()

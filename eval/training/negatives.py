@@ -8,6 +8,7 @@ a passage that both searches find nearly as good as the one that answers (after 
 
 from __future__ import annotations
 
+from collections.abc import Collection as Collected
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.onnx_dense import BundledEncoder
+from app.core.types import SparseVector
 from eval.training.pairs import Collection, Pair, Passage
 
 COUNTS = {"faq": 4, "statement": 2}
@@ -52,17 +54,39 @@ async def mine(collection: Collection, *, seed: int = 0) -> list[Pair]:
     texts = [_text(passage)[:_CHARS] for passage in passages]
     encoder = BundledEncoder()
     vectors = await encoder.encode([text[:_ENCODED_CHARS] for text in texts])
-    asked = await encoder.encode([pair.question[:_QUESTION_CHARS] for pair in pairs])
+    questions = [pair.question[:_QUESTION_CHARS] for pair in pairs]
+    asked = await encoder.encode(questions)
     await encoder.close()
+    model = Bm25Encoder()
+    terms = [model.encode_query(question, ["english"]) for question in questions]
+    words = Words(model.encode_documents(texts, "english"))
+    return with_negatives(pairs, passages, (vectors, words), (asked, terms), seed=seed)
+
+
+def with_negatives(
+    pairs: Sequence[Pair],
+    passages: Sequence[Passage],
+    stored: tuple[Floats, Words],
+    asked: tuple[Floats, Sequence[SparseVector]],
+    *,
+    barred: Collected[int] = (),
+    seed: int = 0,
+) -> list[Pair]:
+    """The pairs that have enough negatives, with them.
+
+    Args:
+        stored: What both searches know of the passages.
+        asked: Vectors and terms of the pairs' questions.
+        barred: Passages that are no pair's negative.
+    """
     rng = np.random.default_rng(seed)
-    words = _Words(texts)
     found: list[Pair] = []
     for start in range(0, len(pairs), _QUERIES_AT_ONCE):
-        batch = pairs[start : start + _QUERIES_AT_ONCE]
-        dense = asked[start : start + _QUERIES_AT_ONCE] @ vectors.T
-        bm25 = words.scores([pair.question[:_QUESTION_CHARS] for pair in batch])
-        for pair, by_sense, by_words in zip(batch, dense, bm25, strict=True):
-            candidates = list(_candidates(pair, passages, by_sense, by_words))
+        some = slice(start, start + _QUERIES_AT_ONCE)
+        dense, bm25 = asked[0][some] @ stored[0].T, stored[1].scores(asked[1][some])
+        for pair, by_sense, by_words in zip(pairs[some], dense, bm25, strict=True):
+            near = _candidates(pair, passages, by_sense, by_words)
+            candidates = [number for number in near if number not in barred]
             count = COUNTS.get(pair.kind, USUAL)
             if len(candidates) >= count:
                 found.append(replace(pair, negatives=_chosen(candidates, count, rng)))
@@ -73,7 +97,8 @@ def _candidates(
     pair: Pair, passages: Sequence[Passage], dense: Floats, bm25: Floats
 ) -> Iterator[int]:
     """At most _POOL of them, the hardest first."""
-    by_sense, by_words = (np.argpartition(-s, _LIST)[:_LIST] for s in (dense, bm25))
+    most = min(_LIST, len(passages) - 1)
+    by_sense, by_words = (np.argpartition(-s, most)[:most] for s in (dense, bm25))
     both = np.array(sorted({*by_sense.tolist(), *by_words.tolist()}))
     mixed = sum(
         (scores[both] - scores[best].mean()) / (scores[best].std() + 1e-6)
@@ -105,32 +130,35 @@ def _chosen(candidates: Sequence[int], count: int, rng: np.random.Generator) -> 
     return (*hard, *rng.permutation(rest)[: count - len(hard)].tolist())
 
 
-class _Words:
-    """BM25 over all texts at once, with the service's own weights."""
+class Words:
+    """BM25 over all texts at once, as the engine has it.
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    Args:
+        vectors: Weights of each text's terms.
+    """
+
+    def __init__(self, vectors: Sequence[SparseVector]) -> None:
         from scipy import sparse
 
         self._sparse = sparse
-        self._model = Bm25Encoder()
         self._columns: dict[int, int] = {}
         rows, columns, weights = [], [], []
-        for row, vector in enumerate(self._model.encode_documents(texts, "english")):
+        for row, vector in enumerate(vectors):
             for term, weight in zip(vector.indices, vector.values, strict=True):
                 rows.append(row)
                 columns.append(self._columns.setdefault(term, len(self._columns)))
                 weights.append(weight)
-        shape = (len(texts), len(self._columns))
+        shape = (len(vectors), len(self._columns))
         held = np.bincount(columns, minlength=shape[1])
-        rarity = np.log((len(texts) - held + 0.5) / (held + 0.5) + 1)
+        self._rarity = np.log((len(vectors) - held + 0.5) / (held + 0.5) + 1)
         weighed = sparse.csr_matrix((weights, (rows, columns)), shape=shape)
-        self._by_term = (weighed @ sparse.diags(rarity)).T.tocsr()
+        self._by_term = (weighed @ sparse.diags(self._rarity)).T.tocsr()
 
-    def scores(self, questions: Sequence[str]) -> Floats:
+    def scores(self, questions: Sequence[SparseVector]) -> Floats:
         """Shape (questions, texts)."""
         rows, columns = [], []
         for row, question in enumerate(questions):
-            for term in self._model.encode_query(question, ["english"]).indices:
+            for term in question.indices:
                 if term in self._columns:
                     rows.append(row)
                     columns.append(self._columns[term])
@@ -138,6 +166,17 @@ class _Words:
         asked = self._sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
         found: Floats = (asked @ self._by_term).toarray().astype(np.float32)
         return found
+
+    def score(self, question: SparseVector, text: SparseVector) -> float:
+        """Of one more text, as rare as its terms are in the others."""
+        weights = dict(zip(text.indices, text.values, strict=True))
+        return float(
+            sum(
+                weights[term] * self._rarity[self._columns[term]]
+                for term in question.indices
+                if term in weights and term in self._columns
+            )
+        )
 
 
 def _text(passage: Passage) -> str:

@@ -98,16 +98,16 @@ def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
     _paragraph_questions(data, found)
     _evidence_questions(data, found)
     encyclopedic = len(found.passages)
-    _without_help(found, list(range(encyclopedic)), rng, share=0.5)
-    _statements(found, list(range(encyclopedic)), rng)
+    without_help(found, list(range(encyclopedic)), rng, share=0.5)
+    statements(found, list(range(encyclopedic)), rng)
     first = len(found.passages)
     for text in texts:
         if english(text.body):
             context = plain_heading(text.title, text.heading)
             body = _LINK.sub(r"\1", text.body)
             found.add(Passage(text.corpus, f"{text.corpus}/{text.page}", context, body))
-    _headings(found, range(first, len(found.passages)), rng)
-    _without_help(found, list(range(first, len(found.passages))), rng, share=0.12)
+    headings(found, range(first, len(found.passages)), rng, share=0.12)
+    without_help(found, list(range(first, len(found.passages))), rng, share=0.12)
     return found
 
 
@@ -183,8 +183,14 @@ def _evidence_questions(data: Path, found: Collection) -> None:
         found.ask("evidence", row["question"], place, spans=spans, held_out=held_out)
 
 
-def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
-    """A heading asks for the text below it: a real question in a FAQ, else a title."""
+def headings(
+    found: Collection, places: Sequence[int], rng: np.random.Generator, *, share: float
+) -> None:
+    """A heading asks for the text below it: a real question in a FAQ, else a title.
+
+    Args:
+        share: Of the titles that are asked; questions and words of a dictionary are, all of them.
+    """
     seen: Counter[str] = Counter()
     for place in places:
         passage = found.passages[place]
@@ -198,7 +204,7 @@ def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator
         seen[question] += 1
         faq = question.endswith("?")
         dictionary = passage.source.startswith("dict-")
-        if not faq and not dictionary and (rng.random() > 0.12 or seen[question] > 3):
+        if not faq and not dictionary and (rng.random() > share or seen[question] > 3):
             continue
         if not faq and not dictionary and len(words(question)) < 3:
             title = path.split(" > ")[0]
@@ -214,7 +220,7 @@ def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator
         found.ask(kind, question, place, shown=shown, held_out=held_out)
 
 
-def _without_help(
+def without_help(
     found: Collection, places: Sequence[int], rng: np.random.Generator, *, share: float
 ) -> None:
     """Sentences taken out of their text (Lee et al., 2019), and keywords."""
@@ -291,7 +297,7 @@ def typed_answers(question: str, body: str) -> Iterator[Span]:
 _BE = re.compile(r"^(is|are|was|were|has|had|can|will|became|won|wrote|founded|made)$")
 
 
-def _statements(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
+def statements(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
     """A statement with a name, date or number taken out, asked for by a question word.
 
     After Lewis et al. (2019), "Unsupervised question answering by cloze translation", in its

@@ -266,6 +266,15 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
     return parts
 
 
+def optimizer_of(model: ReaderModel, rate: float, head_rate: float) -> torch.optim.Optimizer:
+    """Two groups, the encoder and the heads, with the highest learning rate of each."""
+    body = [p for n, p in model.named_parameters() if n.startswith("encoder") and p.requires_grad]
+    heads = [p for n, p in model.named_parameters() if not n.startswith("encoder")]
+    return torch.optim.AdamW(
+        [{"params": body, "lr": rate}, {"params": heads, "lr": head_rate}], weight_decay=DECAY
+    )
+
+
 def train(
     model: ReaderModel, groups: Sequence[Group], *, rate: float, seed: int, out: Path
 ) -> None:
@@ -276,11 +285,7 @@ def train(
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    body = [p for n, p in model.named_parameters() if n.startswith("encoder") and p.requires_grad]
-    heads = [p for n, p in model.named_parameters() if not n.startswith("encoder")]
-    optimizer = torch.optim.AdamW(
-        [{"params": body, "lr": rate}, {"params": heads, "lr": HEAD_RATE}], weight_decay=DECAY
-    )
+    optimizer = optimizer_of(model, rate, HEAD_RATE)
     plan = list(batches(groups, rng))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,

@@ -168,6 +168,7 @@ class CalibratedRanker:
     ) -> Floats:
         """One row of VOICES for each passage."""
         asked = self._stems(question)
+        coverage = self._coverage(asked, passages)
         fused = [_logit(p.scores.fused) for p in passages]
         center, spread = float(np.mean(fused)), float(np.std(fused)) or 1.0
         dense = [p.scores.dense for p in passages if p.scores.dense is not None]
@@ -182,9 +183,9 @@ class CalibratedRanker:
                     _bounded(r.answerable),
                     math.log(max(r.confidence, _LITTLE)),
                     _share(asked, self._stems(p.context)),
-                    _share(asked, self._stems(shown(p))),
+                    held,
                 )
-                for p, r, own in zip(passages, readings, fused, strict=True)
+                for p, r, own, held in zip(passages, readings, fused, coverage, strict=True)
             ]
         )
 
@@ -203,10 +204,29 @@ class CalibratedRanker:
                 _bounded(max(r.relevance for r in readings)),
                 _bounded(max(readings[i].answerable for i in order[:3])),
                 math.log(max(*(readings[i].confidence for i in order[:3]), _LITTLE)),
-                max(_share(asked, self._stems(shown(p))) for p in best),
+                max(self._coverage(asked, passages)),
                 max((p.scores.dense or 0.0) for p in passages),
             ]
         )
+
+    def _coverage(self, asked: frozenset[str], passages: Sequence[Passage]) -> list[float]:
+        """How much of the question's words each passage holds, in [0, 1].
+
+        Words weigh by how few of the passages hold them, as in BM25: a word that none of them
+        holds weighs most.
+        """
+        wanted = sorted(asked)
+        held = np.array(
+            [
+                [word in stems for word in wanted]
+                for stems in (self._stems(shown(p)) for p in passages)
+            ],
+            dtype=float,
+        ).reshape(len(passages), len(wanted))
+        counts = held.sum(axis=0)
+        weights = np.log(1 + (len(passages) - counts + 0.5) / (counts + 0.5))
+        found: list[float] = (held @ weights / max(float(weights.sum()), _LITTLE)).tolist()
+        return found
 
     def _stems(self, text: str) -> frozenset[str]:
         found = words(text)

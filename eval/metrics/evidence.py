@@ -1,7 +1,7 @@
 """Does the reranker do its work: is evidence scored, and does the score tell it apart?
 
-The graph grades evidence by the reranker's score alone. Without one, every passage is
-good enough, which no metric of the final order need show: these two do.
+The graph grades evidence by the final score, of which the reranker is a voice. Without one,
+every passage is good enough, which no metric of the order need show: these two do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def whole(outcome: Outcome) -> dict[str, Score]:
     """Area under the ROC curve of the best passage's score: answerable or not."""
     sides: dict[bool, list[float]] = {True: [], False: []}
     for asked in outcome.asked:
-        scores = [p.scores.rerank for p in asked.passages if p.scores.rerank is not None]
+        scores = [p.score for p in asked.passages if p.scores.rerank is not None]
         if scores:
             sides[asked.question.answerable].append(max(scores))
     pairs = len(sides[True]) * len(sides[False])

@@ -43,7 +43,8 @@ class RuleExpander:
             for word in set(words(f"{passage.heading} {passage.text}"))
             if word not in STOP_WORDS and len(word) > 2 and not word.isdigit()
         )
-        shared = [w for w, n in counts.most_common() if n > 1 and w not in content]
+        common = sorted(counts, key=lambda word: (-counts[word], word))
+        shared = [w for w in common if counts[w] > 1 and w not in content]
         query = " ".join(content + shared[:_FEEDBACK_TERMS])
         return _new([Query(query, question)] if query else [], tried)
 

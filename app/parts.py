@@ -16,17 +16,23 @@ from pydantic import SecretStr
 from app.adapters.answer_cache import MemoryAnswerCache, RedisAnswerCache
 from app.adapters.bm25 import Bm25Encoder
 from app.adapters.memory import PostgresMemory, SqliteMemory
+from app.adapters.own_models import find_ranking, find_reader
 from app.adapters.postgres_jobs import PostgresJobs
+from app.adapters.ranker import WEIGHTS, CalibratedRanker
 from app.adapters.rate_limit import MemoryRateLimiter, NoRateLimiter, RedisRateLimiter
+from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from app.adapters.sqlite_jobs import SqliteJobs
 from app.core.errors import ConfigError
 from app.core.ports import (
     AnswerCache,
+    ChatModel,
     DenseEncoder,
     Gateway,
     Generations,
+    Ranker,
     RateLimiter,
+    Reader,
     Reranker,
     VectorCache,
 )
@@ -37,11 +43,12 @@ from graphs.skills.compress import SentenceCompressor
 from graphs.skills.condense import EntityCondenser, ModelCondenser
 from graphs.skills.expand import ModelExpander, RuleExpander
 from graphs.skills.filters import ModelFilters, RuleFilters
+from graphs.skills.quote import ExtractiveReader
 from graphs.skills.verify import LocalVerifier, ModelVerifier
-from graphs.skills.write import ExtractiveReader, ModelWriter
+from graphs.skills.write import ModelWriter
 from ingestion.chunk import Chunker
 from ingestion.context import CONTEXT_TOKENS, Contexts
-from ingestion.isolation import ParserPool
+from ingestion.isolation import ParserPool, Spare
 from ingestion.parse import VERSION as PARSER_VERSION
 from ingestion.prepare import Recipe
 from prompts import PromptRegistry
@@ -65,13 +72,11 @@ def encoder(settings: Settings) -> DenseEncoder:
     )
 
 
-def reranker(settings: Settings, scorer: SentenceScorer) -> Reranker | None:
-    """The second look at candidates; None when it is turned off."""
+def cross_encoder(settings: Settings) -> Reranker | None:
+    """Another model than ours to hold question and passage together; None for ours."""
     model = settings.reranking.model
-    if model == "none":
+    if model in ("none", "bundled"):
         return None
-    if model == "bundled":
-        return scorer
     from app.adapters.fastembed_rerank import FastembedReranker
 
     if FastembedReranker.knows(model):
@@ -79,6 +84,17 @@ def reranker(settings: Settings, scorer: SentenceScorer) -> Reranker | None:
     from app.adapters.st_rerank import CrossEncoderReranker
 
     return CrossEncoderReranker(model)
+
+
+def reader(settings: Settings) -> BundledReader:
+    """The bundled reader, as adapted to the user's documents if it is."""
+    return BundledReader(find_reader(data_dir(settings)))
+
+
+def ranker(settings: Settings, reader: Reader, other: Reranker | None) -> CalibratedRanker:
+    """The final score, as fitted to the user's documents if it is."""
+    own = find_ranking(data_dir(settings), other.name if other else reader.name)
+    return CalibratedRanker.load(reader, other, own or WEIGHTS)
 
 
 def chunker(settings: Settings, dense: DenseEncoder) -> Chunker:
@@ -112,7 +128,9 @@ def contexts(settings: Settings, dense: DenseEncoder, model: Model | None) -> Co
     return Contexts(writer, dense.count_tokens, dense.max_tokens)
 
 
-def parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool:
+def parsers(
+    settings: Settings, dense: DenseEncoder, workers: int, spare: Spare | None = None
+) -> ParserPool:
     """The worker processes of a run; `workers` is 0 for the setting."""
     wanted = settings.ingestion
     recipe = Recipe(
@@ -127,6 +145,7 @@ def parsers(settings: Settings, dense: DenseEncoder, workers: int) -> ParserPool
         workers=workers or wanted.workers or max(1, (os.cpu_count() or 1) // 2),
         seconds=wanted.parse_timeout_s,
         megabytes=wanted.parse_memory_mb,
+        spare=spare,
     )
 
 
@@ -261,42 +280,54 @@ class Model:
     prompts: PromptRegistry
 
 
-def model(settings: Settings) -> Model | None:
-    """The chat model, if one is configured."""
-    if not settings.has_chat_model:
-        return None
+def chat(settings: Settings) -> ChatModel:
+    """The chat model that is configured."""
     from app.adapters.openai_chat import OpenAIChat
-    from app.llm.gateway import PromptGateway
 
-    chat = OpenAIChat(
+    return OpenAIChat(
         settings.chat,
         api_key=reveal(settings.openai_api_key) or "",
         base_url=settings.openai_base_url,
     )
-    prompts = PromptRegistry.load()
+
+
+def model(settings: Settings) -> Model | None:
+    """The chat model, if one is configured."""
+    if not settings.has_chat_model:
+        return None
+    from app.llm.gateway import PromptGateway
+
+    talker, prompts = chat(settings), PromptRegistry.load()
     return Model(
-        PromptGateway(chat, prompts, timeout_s=settings.chat.timeout_s), chat.name, prompts
+        PromptGateway(talker, prompts, timeout_s=settings.chat.timeout_s), talker.name, prompts
     )
 
 
 def skills(
-    settings: Settings, dense: DenseEncoder, scorer: SentenceScorer, gateway: Gateway | None
+    settings: Settings, dense: DenseEncoder, ranker: Ranker, reader: Reader, gateway: Gateway | None
 ) -> Skills:
     """What nodes can do, with a model or by rules and small models."""
-    answer = settings.answer
+    answer, scorer = settings.answer, SentenceScorer.load(dense)
     compressor = SentenceCompressor(scorer, dense.count_tokens)
-    reader = ExtractiveReader(scorer, threshold=answer.answerable, most=answer.max_sentences)
+    quoter = ExtractiveReader(
+        ranker,
+        reader,
+        scorer,
+        threshold=answer.answerable,
+        sure=answer.short,
+        most=answer.max_sentences,
+    )
     local = LocalVerifier(scorer, threshold=answer.supported)
     filters = filter_reader(settings, gateway)
     if gateway is None:
-        return Skills(EntityCondenser(), RuleExpander(), compressor, reader, local, reader, filters)
+        return Skills(EntityCondenser(), RuleExpander(), compressor, quoter, local, quoter, filters)
     return Skills(
         condenser=ModelCondenser(gateway),
         expander=ModelExpander(gateway),
         compressor=compressor,
         writer=ModelWriter(gateway),
         verifier=ModelVerifier(gateway, local),
-        reserve=reader,
+        reserve=quoter,
         filters=filters,
     )
 
@@ -310,12 +341,12 @@ def filter_reader(settings: Settings, gateway: Gateway | None) -> FilterReader |
 
 
 def identity(
-    settings: Settings, dense: DenseEncoder, reranker: Reranker | None, model: Model | None
+    settings: Settings, dense: DenseEncoder, ranker: CalibratedRanker, model: Model | None
 ) -> dict[str, str]:
     """What an answer depends on besides question and documents: part of the cache's key."""
     return {
         "dense": dense.name,
-        "reranker": reranker.name if reranker else "",
+        "reranker": ranker.identity,
         "chat": model.name if model else "",
         "prompts": repr(sorted(model.prompts.active.items())) if model else "",
         "settings": repr((settings.retrieval, settings.reranking, settings.answer, settings.chat)),

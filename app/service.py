@@ -26,6 +26,7 @@ from app.core.exchange import (
     RebuildReport,
     Step,
     WhyNot,
+    refuse_count,
 )
 from app.core.ports import AnswerCache, ChunkStore, Memory, RateLimiter
 from app.core.run import Run
@@ -34,6 +35,7 @@ from app.core.types import Answer, Message, Passage, Scope
 from graphs.context import Context, Query
 from graphs.nodes.guard import checked
 from graphs.nodes.retrieve import search
+from graphs.skills.clipping import unread
 from graphs.skills.filters import narrowed
 from graphs.skills.ranking import rank
 from graphs.skills.select import select
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from ingestion.pipeline import Ingestor
 
 _MOST_STEPS = 60  # far above the longest path; a loop that does not end is a bug
-_MOST_RESULTS = 1000
 _ID_CHARS = 200
 
 log = structlog.get_logger(__name__)
@@ -104,15 +105,21 @@ class Footnote:
     async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]:
         """Retrieval alone: hybrid search, reranking, choice, with the scores of each stage.
 
+        Of a query that is longer than the embedding model reads, dense search sees the
+        beginning, and the log says so; BM25 sees all of it.
+
         Args:
             query: What to look for.
             scope: Whose documents.
             k: How many passages, 1 to 1000; `retrieval.k` by default.
+
+        Raises InputError for another `k`, and for a query that is empty or binary.
         """
         most = self.settings.retrieval.k if k is None else k
-        if not 1 <= most <= _MOST_RESULTS:
-            raise InputError(f"k is {most}", hint=f"ask for 1 to {_MOST_RESULTS} passages")
+        refuse_count(most)
         query = checked(query, self.settings.answer.max_question_chars)
+        if cut := unread(query, self.base.dense):
+            log.warning("search.query_cut", why=cut)
         async with pinned(self.store) as store:
             run = Run(deadline_ms=self.settings.answer.deadline_ms)
             context = replace(self.base, store=store, scope=scope, run=run)

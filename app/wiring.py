@@ -13,7 +13,6 @@ from typing import Any
 from app import parts
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
-from app.adapters.sentence_scorer import SentenceScorer
 from app.adapters.switching import SwitchingStore
 from app.core.errors import ConfigError
 from app.core.ports import (
@@ -34,6 +33,7 @@ from ingestion.cluster_worker import Tools
 from ingestion.copies import CopyPolicy
 from ingestion.encode import Encoder
 from ingestion.formats.kinds import named
+from ingestion.isolation import Spare
 from ingestion.pipeline import Ingestor
 
 
@@ -52,10 +52,10 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         chunker = parts.chunker(settings, dense)
         generations = parts.generations(settings, dense, sparse, chunker)
         store = await _closing(stack, SwitchingStore(await generations.current()))
-        scorer = await asyncio.to_thread(SentenceScorer.load, dense)
-        reranker = await asyncio.to_thread(parts.reranker, settings, scorer)
-        if reranker:
-            stack.push_async_callback(reranker.close)
+        reader = await _closing(stack, await asyncio.to_thread(parts.reader, settings))
+        other = await asyncio.to_thread(parts.cross_encoder, settings)
+        ranker = await _closing(stack, parts.ranker(settings, reader, other))
+        reranker = None if settings.reranking.model == "none" else ranker
         queue: Jobs = await stack.enter_async_context(parts.jobs(settings))
         memory: Memory = await stack.enter_async_context(parts.memory(settings))
         vectors = parts.vector_cache(settings, dense)
@@ -68,11 +68,12 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
         model = await asyncio.to_thread(parts.model, settings)
         if model:
             stack.push_async_callback(model.gateway.close)
+        spare = await _closing(stack, Spare())
         ingestor = Ingestor(
             store=store,
             dense=dense,
             sparse=sparse,
-            parsers=partial(parts.parsers, settings, dense),
+            parsers=partial(parts.parsers, settings, dense, spare=spare),
             document_id=payload.document_id,
             cache=vectors,
             cluster=partial(
@@ -92,12 +93,14 @@ async def open_footnote(settings: Settings) -> AsyncIterator[Footnote]:
                 dense=dense,
                 sparse=sparse,
                 reranker=reranker,
-                skills=parts.skills(settings, dense, scorer, model.gateway if model else None),
+                skills=parts.skills(
+                    settings, dense, ranker, reader, model.gateway if model else None
+                ),
                 cache=cache,
                 retrieval=settings.retrieval,
                 reranking=settings.reranking,
                 answer=settings.answer,
-                identity=parts.identity(settings, dense, reranker, model),
+                identity=parts.identity(settings, dense, ranker, model),
             ),
             graph=build_graph().compile(checkpointer=memory.checkpointer),
             memory=memory,

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.core.ports import AnswerCache, ChunkStore, DenseEncoder, Reranker, SparseEncoder
+from app.core.ports import AnswerCache, ChunkStore, DenseEncoder, Ranker, SparseEncoder
 from app.core.run import Run
 from app.core.settings import AnswerSettings, RerankingSettings, RetrievalSettings
 from app.core.types import Message, Narrowing, Passage, Scope
@@ -167,7 +167,7 @@ class Context:
     store: ChunkStore
     dense: DenseEncoder
     sparse: SparseEncoder
-    reranker: Reranker | None
+    reranker: Ranker | None
     skills: Skills
     cache: AnswerCache | None
     retrieval: RetrievalSettings
@@ -183,6 +183,4 @@ class Context:
 
 def context_of(passage: Passage) -> str:
     """Title and headings of a passage, in one line."""
-    if passage.heading and passage.heading != passage.title:
-        return f"{passage.title} > {passage.heading}"
-    return passage.title
+    return passage.context

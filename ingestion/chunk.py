@@ -8,23 +8,21 @@ no copy of its own.
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from app.core.types import Chunk, ParsedDocument
 from ingestion.outline import Outline
+from ingestion.tokens import Tokens
 
-VERSION = "structure/3"
+VERSION = "structure/4"
 """Part of the index fingerprint."""
 
 SEPARATOR = " > "
 _PREFIX_CHARS = 200
 _SPECIAL_TOKENS = 4
-_BATCH_CHARS = 50_000
 _LEAST = 3  # a chunk is cut at the outermost block that leaves it a third of its room
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？][”’」』）]*\s*")
 _LINE = re.compile(r"\n+")
@@ -55,7 +53,7 @@ class Chunker:
     def __init__(
         self, tokenizer: Any, *, chunk_tokens: int, min_tokens: int, max_tokens: int
     ) -> None:
-        self._tokenizer = tokenizer
+        self._tokens = Tokens(tokenizer)
         self._chunk_tokens = chunk_tokens
         self._min_tokens = min_tokens
         self._max_tokens = max_tokens
@@ -70,7 +68,7 @@ class Chunker:
         if not document.text:
             return []
         outline = Outline(document)
-        tokens = self._tokens(document.text)
+        tokens = self._tokens.places(document.text)
         pieces = self._merged(document.text, _pieces(document.text, outline), tokens)
         rooms = self._rooms(document.title, {piece.headings for piece in pieces})
         parts = [part for piece in pieces
@@ -93,11 +91,11 @@ class Chunker:
         bodies = [chunk.text.strip() for chunk in chunks]
         paths = [_path(title, chunk.heading) for chunk in chunks]
         distinct = list(dict.fromkeys(paths))
-        sizes = dict(zip(distinct, self._count(distinct), strict=True))
+        sizes = dict(zip(distinct, self._tokens.counts(distinct), strict=True))
         free = self._max_tokens - _SPECIAL_TOKENS  # for headings and body
         # Most headings fit beside the longest chunk: then nobody needs to count the body's.
         crowded = [n for n, path in enumerate(paths) if sizes[path] > free - self._chunk_tokens]
-        for n, size in zip(crowded, self._count([bodies[n] for n in crowded]), strict=True):
+        for n, size in zip(crowded, self._tokens.counts([bodies[n] for n in crowded]), strict=True):
             if sizes[paths[n]] > free - size:
                 paths[n] = self._shortened(paths[n], free - size)
         return [f"{path}\n{body}" for path, body in zip(paths, bodies, strict=True)]
@@ -146,7 +144,7 @@ class Chunker:
         self, title: str, headings: Collection[tuple[str, ...]]
     ) -> dict[tuple[str, ...], int]:
         """Tokens of a chunk under each of these headings."""
-        sizes = self._count([_path(title, SEPARATOR.join(path)) for path in headings])
+        sizes = self._tokens.counts([_path(title, SEPARATOR.join(path)) for path in headings])
         prefixes = [min(size, self._max_tokens // 2) for size in sizes]
         rooms = [self._max_tokens - prefix - _SPECIAL_TOKENS for prefix in prefixes]
         return {
@@ -180,7 +178,7 @@ class Chunker:
         for part in parts:
             shown = text[part.start : part.end]
             whole = _between_words(text, part.start) and _between_words(text, part.end)
-            if whole or len(shown) < 2 or self._count([shown])[0] <= self._chunk_tokens:
+            if whole or len(shown) < 2 or self._tokens.counts([shown])[0] <= self._chunk_tokens:
                 yield part
                 continue
             middle = (part.start + part.end) // 2
@@ -189,21 +187,9 @@ class Chunker:
 
     def _shortened(self, path: str, most: int) -> str:
         """A path in at most so many tokens; the nearest headings stay."""
-        while path and self._count([path])[0] > most:
+        while path and self._tokens.counts([path])[0] > most:
             path = "…" + path[len(path) // 4 + 2 :] if len(path) > 2 else ""
         return path
-
-    def _tokens(self, text: str) -> array[int]:
-        """The places where the text's tokens begin."""
-        places = array("q")
-        for start, end in pairwise(_line_ends(text)):
-            encoding = self._tokenizer.encode(text[start:end], add_special_tokens=False)
-            places.extend(start + first for first, _ in encoding.offsets)
-        return places
-
-    def _count(self, texts: Sequence[str]) -> list[int]:
-        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [len(encoding.ids) for encoding in found]
 
 
 def _path(title: str, heading: str) -> str:
@@ -257,12 +243,3 @@ def _last_gap(
         if ends:
             return ends[-1]
     return 0
-
-
-def _line_ends(text: str) -> list[int]:
-    """Ends of lines that cut a text into batches for the tokenizer."""
-    ends = [0]
-    while ends[-1] < len(text):
-        end = text.find("\n", ends[-1] + _BATCH_CHARS) + 1
-        ends.append(end or len(text))
-    return ends

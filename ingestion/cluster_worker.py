@@ -106,9 +106,7 @@ async def _outcomes(tools: Tools, source: Source) -> AsyncGenerator[Prepared | F
         return
     async with aclosing(tools.parsers.documents(source)) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Prepared):
-                outcome = await asyncio.to_thread(described, outcome)
-            yield outcome
+            yield await described(outcome) if isinstance(outcome, Prepared) else outcome
 
 
 def _size(outcome: Prepared | Failure) -> int:

@@ -1,23 +1,20 @@
-"""What can be said of a prepared document as a whole: its language, and what it is like.
+"""What is said of a prepared document's language where its own process could not tell.
 
-Told in the parent, not by the worker processes: each would hold classifier and SciPy, 150 MB.
+The classifier takes 90 MB: one process holds it, not each of those that read files.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
+import asyncio
 from dataclasses import replace
 
 from ingestion.language import detect
-from ingestion.near import signature
 from ingestion.prepare import Prepared
 
 
-def described(prepared: Prepared) -> Prepared:
-    """The document with its language, where that can be told, and its MinHash signature."""
+async def described(prepared: Prepared) -> Prepared:
+    """The document with its language, empty where nothing tells."""
+    if prepared.language is not None:
+        return prepared
     text = "".join(chunk.text for chunk in prepared.chunks)
-    return replace(
-        prepared,
-        language=prepared.language or detect(text),
-        signature=b64encode(signature(text)).decode(),
-    )
+    return replace(prepared, language=await asyncio.to_thread(detect, text))

@@ -60,7 +60,7 @@ class Encoder:
         return [*encoded], computed
 
     def _terms(self, documents: Sequence[Prepared]) -> list[list[SparseVector]]:
-        return [self._sparse.encode_documents(d.texts, d.language) for d in documents]
+        return [self._sparse.encode_documents(d.texts, d.language or "") for d in documents]
 
     async def _vectors(self, texts: Sequence[str]) -> tuple[Vectors, int]:
         """Vectors in order; a text that occurs twice, or did before, is encoded once."""

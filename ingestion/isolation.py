@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import os
 import signal
 import sys
 import tempfile
@@ -20,37 +21,51 @@ from app.core.exchange import Failure
 from ingestion.prepare import OUT_OF_MEMORY, OUT_OF_MEMORY_HINT, Prepared, Recipe, Source
 from ingestion.wire import LENGTH_BYTES, Finished, Reply, frame, message
 
-_FILES_A_PROCESS = 500  # then a new one takes over, whatever the libraries have leaked
+_FILES_A_PROCESS = 5000  # then a new one takes over, also where leaks cannot be measured
+_SPARE_S = 60.0
 _TAIL = 2000  # bytes of a dead worker's last words
 
 log = structlog.get_logger(__name__)
 
 
 class ParserPool:
-    """Prepares files in worker processes, which start when they are needed.
+    """Prepares files in worker processes: the first starts at once, the others when needed.
 
     Args:
         recipe: What becomes of a file's bytes.
         workers: How many processes, at least 1.
         seconds: Longest time for one document of a file.
         megabytes: Memory that a worker may take on top of what its libraries need.
+        spare: Keeps a process for the next pool of the same recipe and limits.
     """
 
-    def __init__(self, recipe: Recipe, *, workers: int, seconds: float, megabytes: int) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        workers: int,
+        seconds: float,
+        megabytes: int,
+        spare: Spare | None = None,
+    ) -> None:
         self.size = workers
+        self._spare = spare or Spare(0)
         self._workers = [_Worker(recipe, seconds, megabytes) for _ in range(workers)]
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
-        for worker in self._workers:
+        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()  # those that run go first
+        for worker in reversed(self._workers):
             self._idle.put_nowait(worker)
 
     async def __aenter__(self) -> Self:
+        # It takes a while to load its libraries, and the files are yet to be listed.
+        await self._workers[0].start(self._spare.take())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         for worker in self._workers:
-            await worker.stop()
+            if process := worker.give_up():
+                await self._spare.keep(process)
 
     async def documents(self, source: Source) -> AsyncGenerator[Prepared | Failure, None]:
         """The documents of a file as they get ready; its members first, itself last.
@@ -66,7 +81,46 @@ class ParserPool:
             self._idle.put_nowait(worker)
 
 
-@dataclass(frozen=True, slots=True)
+class Spare:
+    """A worker process that waits for the next run, so that this begins at once.
+
+    Args:
+        seconds: How long it waits.
+    """
+
+    def __init__(self, seconds: float = _SPARE_S) -> None:
+        self._seconds = seconds
+        self._process: _Process | None = None
+        self._end: asyncio.Task[None] | None = None
+
+    def take(self) -> _Process | None:
+        """The process, if there is one that lives."""
+        if self._end:
+            self._end.cancel()
+        process, self._process = self._process, None
+        return process if process and process.lives() else None
+
+    async def keep(self, process: _Process) -> None:
+        """Hold a process that has nothing to do, unless there is one already."""
+        if self._process or not self._seconds:
+            await process.kill()
+            return
+        self._process = process
+        self._end = asyncio.create_task(self._wait())
+
+    async def close(self) -> None:
+        """End the process."""
+        if process := self.take():
+            await process.kill()
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(self._seconds)
+        if process := self._process:
+            self._process = None
+            await process.kill()
+
+
+@dataclass(slots=True)
 class _Process:
     """A worker process, the pipes to and from it, and the file of its last words."""
 
@@ -74,6 +128,7 @@ class _Process:
     requests: asyncio.StreamWriter
     replies: asyncio.StreamReader
     words: IO[bytes]
+    files: int = 0
 
     @classmethod
     async def start(cls, recipe: Recipe, megabytes: int) -> _Process:
@@ -102,6 +157,13 @@ class _Process:
             body = await self.replies.readexactly(int.from_bytes(length, "big"))
         reply: Prepared | Failure | Finished = message(body, Reply)
         return reply
+
+    def lives(self) -> bool:
+        try:
+            os.kill(self.process.pid, 0)  # asyncio hears of a death with some delay
+        except ProcessLookupError:
+            return False
+        return self.process.returncode is None
 
     async def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -132,31 +194,32 @@ class _Worker:
         self._seconds = seconds
         self._megabytes = megabytes
         self._process: _Process | None = None
-        self._files = 0
+
+    async def start(self, process: _Process | None = None) -> _Process:
+        """The process, a new one where there is none."""
+        if self._process is None:
+            self._process = process or await _Process.start(self._recipe, self._megabytes)
+        return self._process
 
     async def documents(self, source: Source) -> AsyncGenerator[Prepared | Failure, None]:
-        if self._process is None:
-            self._process = await _Process.start(self._recipe, self._megabytes)
-            self._files = 0
-        process = self._process
-        self._files += 1
-        finished = False
+        process = await self.start()
+        process.files += 1
+        fit = False
         try:
             await process.send(source)
             while not isinstance(reply := await process.reply(self._seconds), Finished):
                 yield reply
-            finished = True
+            fit = not reply.worn and process.files < _FILES_A_PROCESS
         except TimeoutError:
             why = f"reading it takes longer than {self._seconds:g} s"
             yield Failure(source.name, why, "raise ingestion.parse_timeout_s, or split it")
         except asyncio.IncompleteReadError:
             yield await process.cause_of_death(source.name)
         finally:  # also when nobody wants the rest: a process in mid-file is of no use
-            if not finished or self._files >= _FILES_A_PROCESS:
-                await self.stop()
+            if not fit and (ended := self.give_up()):
+                await ended.kill()
 
-    async def stop(self) -> None:
-        """End the process, if there is one."""
+    def give_up(self) -> _Process | None:
+        """The process, if there is one, for others to use or to end."""
         process, self._process = self._process, None
-        if process:
-            await process.kill()
+        return process

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -128,21 +129,35 @@ def detect(text: str) -> str:
         A Snowball name such as `german`, a like name (`polish`, `japanese`) where Snowball has
         no stemmer, or an empty string when there is too little prose to tell.
     """
+    found = told_at_once(text)
+    return _classified(_prose(text)) if found is None else found
+
+
+def told_at_once(text: str) -> str | None:
+    """As `detect`; None where only the classifier, which is slow to load and large, may tell."""
     prose = _prose(text)
     if evident := _evident(prose):
         return evident
-    letters = {name: "".join(found.findall(prose)) for name, found in _LETTERS.items()}
-    weights = {name: len(found) * _DENSE.get(name, 1) for name, found in letters.items()}
-    if sum(weights.values()) < _FEWEST:
+    letters = _letters(prose)
+    if sum(count * _DENSE.get(name, 1) for name, count in letters.items()) < _FEWEST:
         return ""
-    han, kana = len(letters["han"]), len(letters["kana"])
-    weights["han"] += weights.pop("kana")  # one language writes both
-    script = max(weights, key=weights.__getitem__)
+    script = _script(letters)
     if script == "han":
+        han, kana = letters["han"], letters["kana"]
         return "japanese" if kana > _FEWEST_KANA * (han + kana) else "chinese"
-    if script not in _LANGUAGES:
-        return script
-    return _classified(prose, script, letters=len(letters[script]))
+    return None if script in _LANGUAGES else script
+
+
+def _letters(prose: str) -> dict[str, int]:
+    """How many of each script."""
+    return {name: sum(map(len, found.findall(prose))) for name, found in _LETTERS.items()}
+
+
+def _script(letters: Mapping[str, int]) -> str:
+    """The one that most is written in; one language writes both Han and kana."""
+    weights = {name: count * _DENSE.get(name, 1) for name, count in letters.items()}
+    weights["han"] += weights.pop("kana")
+    return max(weights, key=weights.__getitem__)
 
 
 def _evident(prose: str) -> str:
@@ -169,12 +184,14 @@ def _prose(text: str) -> str:
     return " ".join(prose[n * step : n * step + _SLICE] for n in range(_SLICES))
 
 
-def _classified(prose: str, script: str, *, letters: int) -> str:
+def _classified(prose: str) -> str:
+    letters = _letters(prose)
+    script = _script(letters)
     names = _LANGUAGES[script]
     ranks = [(names[code], share) for code, share in _classifier().rank(prose) if code in names]
     (name, share) = ranks[0]
     total = sum(share for _, share in ranks)
-    sure = letters >= _SUREST or share >= _SURE * total
+    sure = letters[script] >= _SUREST or share >= _SURE * total
     return name if sure else ""
 
 

@@ -297,7 +297,7 @@ def completed(draft: Document, prepared: Prepared, chunks: int) -> Document:
     """A document with what was found in its file."""
     found = {
         "title": prepared.title,
-        "language": prepared.language,
+        "language": prepared.language or "",
         "pages": prepared.pages,
         "flags": list(prepared.flags),
         "chunks": chunks,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -19,6 +19,7 @@ from app.core.text import is_table_ruler
 from app.core.types import ParsedDocument
 from ingestion import code
 from ingestion.formats import kinds
+from ingestion.formats.markdown import plain_line
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -75,7 +76,7 @@ class Outline:
         self._lines = [0]
         for line in self._text.split("\n"):
             self._lines.append(self._lines[-1] + len(line) + 1)
-        tokens = _parsed(self._text)
+        tokens, self._references = _parsed(self._text)
         self._note(tokens)
         self.sections = list(self._sections(document, tokens))
         self.cuts: Sequence[tuple[int, int]] = sorted(self._breaks.items())
@@ -111,7 +112,8 @@ class Outline:
                 continue
             self._breaks.setdefault(self._lines[line], level)
             header = self._line(line).strip().strip("|")
-            columns = ", ".join(cell for cell in map(str.strip, header.split("|")) if cell)
+            cells = (plain_line(cell, self._references) for cell in header.split("|"))
+            columns = ", ".join(filter(None, cells))
             head, body = self._lines[line], line + 2
             line = body
             while line < last and self._line(line).lstrip().startswith("|"):
@@ -161,10 +163,9 @@ class Outline:
     def _headings(self, tokens: Sequence[Any]) -> Iterator[tuple[int, tuple[int, str]]]:
         """(place, (level, title)) of every heading."""
         for token, inline in pairwise(tokens):
-            if token.type == "heading_open" and token.map and token.level == 0:
-                title = " ".join(inline.content.replace("**", "").strip("*_ ").split())
-                if title:
-                    yield self._lines[token.map[0]], (int(token.tag[1:]), title)
+            is_heading = token.type == "heading_open" and token.map and token.level == 0
+            if is_heading and (title := plain_line(inline.content, self._references)):
+                yield self._lines[token.map[0]], (int(token.tag[1:]), title)
 
     def _definitions(self, tokens: Sequence[Any]) -> list[tuple[int, tuple[str, ...]]]:
         """(place, names) of the definitions in a file of source code: one block of it."""
@@ -176,8 +177,11 @@ class Outline:
         return [(0, names), *((self._lines[line + 1], path) for line, path in rest)]
 
 
-def _parsed(text: str) -> list[Any]:
-    return _reader().parse(text.replace("\r", " "))  # which would count as the end of a line
+def _parsed(text: str) -> tuple[list[Any], Mapping[str, Any]]:
+    """Its blocks, and the targets of links by reference."""
+    found: dict[str, Any] = {}
+    blocks = _reader().parse(text.replace("\r", " "), found)  # which would count as a line's end
+    return blocks, found.get("references", {})
 
 
 @cache

@@ -20,7 +20,7 @@ from ingestion.safety.hidden import visible
 from ingestion.safety.hidden_html import visible_html
 from ingestion.safety.hidden_office import visible_office
 
-VERSION = "kreuzberg-4.10/4"
+VERSION = "kreuzberg-4.10/5"
 """Part of the index fingerprint: another parser may give another canonical text."""
 
 HIDDEN_TEXT = "hidden-text"
@@ -295,7 +295,7 @@ def _headline(text: str, pages: Sequence[Page], kind: str) -> str:
         heading = None  # the name of the first sheet is not what all is about
     else:
         heading = _HEADING.search(text)
-    title = _one_line(heading[1]) if heading else ""
+    title = markdown.plain_line(heading[1])[:_TITLE_CHARS] if heading else ""
     return "" if _PLACEHOLDER.fullmatch(title) else title
 
 

@@ -7,6 +7,7 @@ its own (`ingestion/worker.py`) or in a task of a cluster; hence all of it is pl
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from app.core.errors import FootnoteError, PermanentError
 from app.core.exchange import Failure
 from app.core.types import MEMBER, Chunk, ParsedDocument
 from ingestion.chunk import Chunker
+from ingestion.language import told_at_once
+from ingestion.near import signature
 from ingestion.parse import parse, read_file
 from ingestion.safety import poison
 
@@ -60,14 +63,15 @@ class Prepared:
     """A document that only needs its vectors.
 
     `texts` are what the encoders read of `chunks`, in the same order; `members` are the
-    sources of all files inside it, those that failed among them.
+    sources of all files inside it, those that failed among them. `language` is None where
+    only the classifier may tell, see `ingestion.describe`; `signature` is MinHash in base64.
     """
 
     source: str
     content_hash: str
     title: str
     pages: int
-    language: str
+    language: str | None
     flags: Sequence[str]
     chunks: Sequence[Chunk]
     texts: Sequence[str]
@@ -138,10 +142,11 @@ class Preparer:
             content_hash=content_hash,
             title=title,
             pages=len(parsed.pages),
-            language=parsed.language,
+            language=parsed.language or told_at_once(parsed.text),
             flags=[*parsed.flags, *poison.flags(parsed.text)],
             chunks=chunks,
             texts=self._chunker.embedding_texts(title, chunks),
+            signature=b64encode(signature(parsed.text)).decode(),
             members=members,
         )
 

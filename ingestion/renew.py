@@ -110,8 +110,7 @@ class Renewer:
         return await self._described(document, cut)
 
     async def _described(self, document: Document, prepared: Prepared) -> Prepared:
-        known = replace(prepared, language=document.language)
-        ready = await asyncio.to_thread(described, known)
+        ready = await described(replace(prepared, language=document.language or prepared.language))
         return await self._contexts.add(ready) if self._contexts else ready
 
     def _cut(self, document: Document, chunks: Sequence[EncodedChunk]) -> Prepared:
@@ -128,7 +127,7 @@ class Renewer:
             content_hash=document.content_hash,
             title=document.title,
             pages=document.pages,
-            language=document.language,
+            language=document.language or None,
             flags=document.flags,
             chunks=cut,
             texts=self._chunker.embedding_texts(document.title, cut),
@@ -186,7 +185,7 @@ def _updated(document: Document, prepared: Prepared) -> Document:
             "title": prepared.title,
             "chunks": len(prepared.chunks),
             "pages": prepared.pages,
-            "language": prepared.language,
+            "language": prepared.language or "",
             "flags": list(dict.fromkeys([*document.flags, *prepared.flags])),
         }
     )

@@ -142,7 +142,7 @@ class Run:
 
     async def _prepare(self, content: Content, prepared: Prepared) -> None:
         try:
-            ready = await asyncio.to_thread(described, prepared)
+            ready = await described(prepared)
             if self._contexts:
                 ready = await self._contexts.add(ready)
         except Exception as error:

@@ -14,9 +14,12 @@ LENGTH_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Nothing more comes of this file."""
+    """Nothing more comes of this file.
 
-    finished: bool = True
+    `worn`: the process has grown so much that a new one should take over.
+    """
+
+    worn: bool
 
 
 Reply = Prepared | Unexpected | Failure | Finished

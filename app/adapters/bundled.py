@@ -1,6 +1,6 @@
-"""The model that comes along: all-MiniLM-L6-v2 with int8 weights, in `app/models/minilm`.
+"""The models that come along, with int8 weights, in `app/models`.
 
-Its README tells where the weights come from and how near they are to the original.
+The README beside each tells where the weights come from and how good they are.
 """
 
 from __future__ import annotations
@@ -15,28 +15,42 @@ NAME = "all-MiniLM-L6-v2-int8/2"
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained on
 FOLDER = Path(__file__).parent.parent / "models" / "minilm"
-_SHA256 = "360575b12fc618e35e63cca15265592c8df822be74b6d7c058256b2788b51051"
+REINSTALL = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
+READER_NAME = "footnote-reader/1"
+READER_TOKENS = 384  # question and passage together
+READER_FOLDER = FOLDER.parent / "reader"
+_SHA256 = {
+    FOLDER: "360575b12fc618e35e63cca15265592c8df822be74b6d7c058256b2788b51051",
+    READER_FOLDER: "f13fb9c20919ce81db5879dcbbb4bfa63a2ec4e977a08543cb0dc4224189115d",
+}
 
 
-def weights() -> Path:
-    """The ONNX file, checked. Raises ConfigError when it is missing or damaged."""
-    hint = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
-    file = FOLDER / "model.onnx"
+def weights(folder: Path = FOLDER) -> Path:
+    """The ONNX file of a model, checked. Raises ConfigError when it is missing or damaged."""
+    file, what = folder / "model.onnx", "model" if folder == FOLDER else "reader"
     try:
         with file.open("rb") as data:
             found = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
-        raise ConfigError("the bundled model is not installed", hint=hint) from error
-    if found != _SHA256:
-        raise ConfigError("the bundled model's file is damaged", hint=hint)
+        raise ConfigError(f"the bundled {what} is not installed", hint=REINSTALL) from error
+    if found != _SHA256[folder]:
+        raise ConfigError(f"the bundled {what}'s file is damaged", hint=REINSTALL)
     return file
 
 
+def checksum(folder: Path) -> str:
+    """The SHA-256 that a model's file has in this version."""
+    return _SHA256[folder]
+
+
 def tokenizer() -> Any:
-    """A `tokenizers.Tokenizer` that neither cuts nor pads."""
+    """A `tokenizers.Tokenizer` that neither cuts nor pads. Raises ConfigError when damaged."""
     from tokenizers import Tokenizer
 
-    found = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+    try:
+        found = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+    except Exception as error:  # the library has no name for what is wrong with a file
+        raise ConfigError("the bundled model's tokenizer is damaged", hint=REINSTALL) from error
     found.no_truncation()
     found.no_padding()
     return found

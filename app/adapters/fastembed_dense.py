@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters.worker import Worker
-from app.core.errors import ConfigError
-from app.core.types import Vectors
+from app.adapters.batching import Batcher
+from app.adapters.model_folder import unloadable
+from app.core.types import Vector, Vectors
 
 
 class FastembedEncoder:
     """Encodes with a model that fastembed knows by name.
+
+    Of a text that is longer, the first `max_tokens` tokens are read.
 
     Raises ConfigError when the model is unknown or cannot be loaded.
     """
 
     def __init__(self, model: str, *, threads: int = 0, batch_size: int = 16) -> None:
         self._batch_size = batch_size
-        self._worker = Worker("dense")
+        self._batches = Batcher("dense", self._encode, length=len, most=batch_size)
         self._model = _load(model, threads or os.cpu_count() or 1)
         self.name = model
         self.max_tokens = self._trained_length()
@@ -42,21 +44,20 @@ class FastembedEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        return await self._worker.map_texts(
-            self._encode, texts, width=self.dimensions, most=self._batch_size
-        )
+        rows = await self._batches.map(texts)
+        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
 
     async def close(self) -> None:
         """Give back the worker."""
-        await self._worker.close()
+        await self._batches.close()
 
     @property
     def tokenizer(self) -> Any:
         """A Hugging Face tokenizer without truncation, for sizing chunks."""
         return self._counter
 
-    def _encode(self, texts: list[str]) -> Vectors:
-        return np.array(list(self._model.embed(texts, batch_size=self._batch_size)), np.float32)
+    def _encode(self, texts: list[str]) -> list[Vector]:
+        return list(self._model.embed(texts, batch_size=self._batch_size))
 
     def _trained_length(self) -> int:
         truncation = self._model.model.tokenizer.truncation or {}
@@ -73,11 +74,10 @@ class FastembedEncoder:
 
 def _load(model: str, threads: int) -> Any:
     from fastembed import TextEmbedding
+    from loguru import logger
 
+    logger.disable("fastembed")  # it writes on stderr what the error says
     try:
         return TextEmbedding(model, threads=threads)
     except Exception as error:
-        raise ConfigError(
-            f"the embedding model {model!r} cannot be loaded",
-            hint="check the network, or set embedding.model to `bundled`",
-        ) from error
+        raise unloadable("embedding model", model, "embedding.model", error) from error

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters.worker import Worker
+from app.adapters.batching import Batcher
+from app.adapters.model_folder import unloadable
 from app.core.errors import ConfigError
 
 _BATCH = 16
@@ -17,12 +18,16 @@ _BATCH = 16
 class FastembedReranker:
     """Scores with a cross-encoder that fastembed knows by name.
 
+    Of a pair that is longer than the model reads, the longer text is cut first.
+
     Raises ConfigError when the model is unknown or cannot be loaded.
     """
 
     def __init__(self, model: str) -> None:
         self._model = _load(model)
-        self._worker = Worker("rerank")
+        self._batches = Batcher(
+            "rerank", self._score, length=lambda pair: sum(map(len, pair)), most=_BATCH
+        )
         self.name = model
 
     @staticmethod
@@ -35,27 +40,23 @@ class FastembedReranker:
 
     async def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """A relevance in [0, 1] for each text, in order; 0.5 is the line between."""
-        if not texts:
-            return []
-        return await self._worker.run(lambda: self._score(question, texts))
+        return await self._batches.map([(question, text) for text in texts])
 
     async def close(self) -> None:
         """Give back the worker."""
-        await self._worker.close()
+        await self._batches.close()
 
-    def _score(self, question: str, texts: Sequence[str]) -> list[float]:
-        # A batch is padded to its longest text: like lengths together waste the least.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        logits = np.empty(len(texts), dtype=np.float64)
-        ordered = [texts[i] for i in order]
-        logits[order] = list(self._model.rerank(question, ordered, batch_size=_BATCH))
+    def _score(self, pairs: list[tuple[str, str]]) -> list[float]:
+        logits = np.array(list(self._model.rerank_pairs(pairs, batch_size=_BATCH)), np.float64)
         # The logistic function by way of tanh, which cannot overflow.
         return [float(score) for score in 0.5 * (1.0 + np.tanh(0.5 * logits))]
 
 
 def _load(model: str) -> Any:
     from fastembed.rerank.cross_encoder import TextCrossEncoder
+    from loguru import logger
 
+    logger.disable("fastembed")  # it writes on stderr what the error says
     if not FastembedReranker.knows(model):
         raise ConfigError(
             f"fastembed does not know the reranker {model!r}",
@@ -64,7 +65,4 @@ def _load(model: str) -> Any:
     try:
         return TextCrossEncoder(model, threads=os.cpu_count() or 1)
     except Exception as error:
-        raise ConfigError(
-            f"the reranker {model!r} cannot be loaded",
-            hint="check the network, or set reranking.model to `bundled`",
-        ) from error
+        raise unloadable("reranker", model, "reranking.model", error) from error

@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion of what the engine found by vectors and by words.
+"""Fusion of what the engine found by vectors and by words, by scores or by ranks.
 
 Both lists come out of one batch to the engine, and both are needed anyway, for each search's
 own scores. Qdrant's weighted fusion is not used: it stretches ranks by the weight,
@@ -7,10 +7,12 @@ own scores. Qdrant's weighted fusion is not used: it stretches ranks by the weig
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.adapters.payload import BM25, DENSE, to_passage
+from app.adapters.score_fusion import Scored, dense_share, distribution_scores, standard_scores
 from app.core.types import HybridQuery, Passage, Scores
 
 Versions = Mapping[str, tuple[str, str]]
@@ -37,23 +39,63 @@ def fuse(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[Passage
 def ranked(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[tuple[str, Scores]]:
     """Ids and scores out of the lists of points of each search, at most `query.limit`.
 
-    A point scores the sum of weight / (rrf_k + rank) over the lists, ranks counted from 1
-    (Cormack et al., 2009). Equal scores, which this makes often, are ordered by the dense
-    score, then by id, so that a question gets the same passages twice.
+    Equal scores are ordered by the dense score, then by id, so that a question gets the same
+    passages twice.
     """
-    fused: dict[str, float] = {}
-    scores: dict[str, dict[str, float]] = {name: {} for name in (DENSE, BM25)}
-    for name, weight in zip((DENSE, BM25), query.weights, strict=True):
-        for rank, point in enumerate(found.get(name, ()), start=1):
-            key = str(point.id)
-            scores[name][key] = float(point.score)
-            fused[key] = fused.get(key, 0.0) + weight / (query.rrf_k + rank)
-    dense, bm25 = scores[DENSE], scores[BM25]
+    dense, bm25 = (
+        {str(point.id): float(point.score) for point in found.get(name, ())}
+        for name in (DENSE, BM25)
+    )
+    fused = _FUSIONS[query.fusion](query, dense, bm25)
     best = sorted(fused, key=lambda key: (-fused[key], -dense.get(key, -1.0), key))
     return [
         (key, Scores(dense=dense.get(key), bm25=bm25.get(key), fused=fused[key]))
         for key in best[: query.limit]
     ]
+
+
+def _by_rank(query: HybridQuery, dense: Scored, bm25: Scored) -> dict[str, float]:
+    """The sum of weight / (rrf_k + rank), ranks counted from 1 (Cormack et al., 2009)."""
+    fused: dict[str, float] = {}
+    for weight, scored in zip(query.weights, (dense, bm25), strict=True):
+        for rank, key in enumerate(scored, start=1):
+            fused[key] = fused.get(key, 0.0) + weight / (query.rrf_k + rank)
+    return fused
+
+
+def _by_question(query: HybridQuery, dense: Scored, bm25: Scored) -> dict[str, float]:
+    """Standard scores, mixed as suits the question, as a number in (0, 1)."""
+    if 0 < len(bm25) < query.depth:  # a list that ends early tells that the rest scores 0
+        bm25 = {**bm25, **{key: 0.0 for key in dense if key not in bm25}}
+    share = dense_share(dense, bm25, len(query.sparse.indices))
+    mixed = _mixed(query, standard_scores(dense), standard_scores(bm25), (share, 1 - share))
+    return {key: 0.5 + 0.5 * math.tanh(0.5 * score) for key, score in mixed.items()}
+
+
+def _by_score(query: HybridQuery, dense: Scored, bm25: Scored) -> dict[str, float]:
+    """Distribution-based scores, in [0, 1], in one mixture for all questions."""
+    return _mixed(query, distribution_scores(dense), distribution_scores(bm25), (1.0, 1.0))
+
+
+def _mixed(
+    query: HybridQuery,
+    dense: tuple[Scored, float],
+    bm25: tuple[Scored, float],
+    shares: tuple[float, float],
+) -> dict[str, float]:
+    weights = [weight * share for weight, share in zip(query.weights, shares, strict=True)]
+    whole = sum(weights) or 1.0
+    keys = dict.fromkeys([*dense[0], *bm25[0]])
+    return {
+        key: sum(
+            weight / whole * scored.get(key, missing)
+            for weight, (scored, missing) in zip(weights, (dense, bm25), strict=True)
+        )
+        for key in keys
+    }
+
+
+_FUSIONS = {"question": _by_question, "score": _by_score, "rank": _by_rank}
 
 
 def newest(payloads: Iterable[Mapping[str, Any]]) -> Versions:

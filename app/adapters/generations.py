@@ -46,12 +46,19 @@ class EdgeGenerations:
 
     async def as_made(self) -> EdgeStore:
         """The generation in use, whatever it was made with. Raises NotFoundError, LockedError."""
+        made = await self.made_with()
+        dimensions = _dimensions(made, f"the index in {self._folder}")
+        return await EdgeStore.open(self._folder, dimensions=dimensions, fingerprint=made)
+
+    async def made_with(self) -> Mapping[str, Scalar]:
+        """What the generation in use was made with. Raises NotFoundError."""
         place = await asyncio.to_thread(edge_generations.current, self._folder)
-        made = await asyncio.to_thread(read_record, place / "fingerprint.json", place)
+        made: Mapping[str, Scalar] | None = await asyncio.to_thread(
+            read_record, place / "fingerprint.json", place
+        )
         if made is None:
             raise nothing_there()
-        dimensions = _dimensions(made, f"the index in {place}")
-        return await EdgeStore.open(self._folder, dimensions=dimensions, fingerprint=made)
+        return made
 
     async def begin(self) -> EdgeStore:
         """A new generation, empty."""
@@ -109,19 +116,23 @@ class ServerGenerations:
         """The generation in use. Raises ConfigError, TransientError."""
         return await self._open(self._collection, self._dimensions, self._fingerprint)
 
-    @reaching
     async def as_made(self) -> QdrantStore:
         """The generation in use, whatever it was made with. Raises NotFoundError."""
+        made = await self.made_with()
+        dimensions = _dimensions(made, f"the collection {self._collection!r}")
+        return await self._open(self._collection, dimensions, made)
+
+    @reaching
+    async def made_with(self) -> Mapping[str, Scalar]:
+        """What the generation in use was made with. Raises NotFoundError."""
         client = self._connect()
         try:
             place = await server_generations.resolve(client, self._collection)
             if not await client.collection_exists(place):
                 raise nothing_there()
-            made = (await client.get_collection(place)).config.metadata or {}
+            return (await client.get_collection(place)).config.metadata or {}
         finally:
             await client.close()
-        dimensions = _dimensions(made, f"the collection {place!r}")
-        return await self._open(self._collection, dimensions, made)
 
     @reaching
     async def begin(self) -> QdrantStore:

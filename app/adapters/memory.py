@@ -74,6 +74,13 @@ class SqliteMemory:
         )
         await self._db.commit()
 
+    async def ratings(self, tenant: str) -> dict[str, int]:
+        """Every judgement of a tenant's readers, -1 or 1, by the answer's id."""
+        rows = await self._db.execute_fetchall(
+            "SELECT answer_id, rating FROM feedback WHERE tenant = ?", (tenant,)
+        )
+        return dict(rows)
+
     async def check(self) -> None:
         """Raise TransientError when the file does not answer."""
         try:
@@ -122,6 +129,14 @@ class PostgresMemory:
                 "given_at = EXCLUDED.given_at",
                 _row(feedback, tenant),
             )
+
+    async def ratings(self, tenant: str) -> dict[str, int]:
+        """Every judgement of a tenant's readers, -1 or 1, by the answer's id."""
+        async with self._pool.connection() as db:
+            rows = await db.execute(
+                "SELECT answer_id, rating FROM feedback WHERE tenant = %s", (tenant,)
+            )
+            return {row["answer_id"]: row["rating"] for row in await rows.fetchall()}
 
     async def check(self) -> None:
         """Raise TransientError when the server does not answer."""

@@ -1,11 +1,9 @@
-"""Relevance of sentences and passages from the dense encoder: no model of its own.
+"""Relevance of single sentences from the dense encoder: no model of its own.
 
 A sentence, with the headings it stands under, is compared with the question by the
-cosine of their embeddings and by the words they share. A passage is as good as its best
-sentence, weighed by how far that stands out from the other passages and by how many of
-the question's rare words the passage holds. Two small logistic models, fitted on public
-data by `eval/training/fit_scorer.py`, turn that into probabilities. It is a bi-encoder,
-not a cross-encoder, and called what it is.
+cosine of their embeddings and by the words they share. A small logistic model, fitted on
+public data by `eval/training/fit_scorer.py`, turns that into a probability. It is a
+bi-encoder, not a cross-encoder, and called what it is.
 """
 
 from __future__ import annotations
@@ -20,13 +18,14 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from app.adapters.bundled import REINSTALL
+from app.core.errors import ConfigError
 from app.core.ports import DenseEncoder
-from app.core.text import STOP_WORDS, plain, sentence_spans, words
+from app.core.text import STOP_WORDS, plain, words
 from app.core.types import Vectors
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "sentence_scorer.json"
 SENTENCE = ("cosine", "coverage", "context_coverage")
-PASSAGE = ("best_sentence", "lead", "rare_coverage", "question_length")
 _CACHED_SENTENCES = 20_000  # 30 MB of vectors
 Floats = NDArray[np.float64]
 
@@ -44,42 +43,36 @@ class Linear:
         return found
 
     @classmethod
-    def zero(cls, names: Sequence[str]) -> Linear:
-        """A model that knows nothing."""
-        return cls(0.0, np.zeros(len(names)))
-
-    @classmethod
     def read(cls, record: Mapping[str, Any], names: Sequence[str]) -> Linear:
         """A model as `fit_scorer` wrote it."""
         return cls(record["intercept"], np.array([record["weights"][name] for name in names]))
 
 
 class SentenceScorer:
-    """A SentenceScorer, and a Reranker for passages.
+    """A SentenceScorer.
 
     Args:
         encoder: The dense encoder; vectors of sentences seen lately are remembered.
         sentence: Model over SENTENCE.
-        passage: Model over PASSAGE.
     """
 
-    name = "minilm-sentences"
-
-    def __init__(self, encoder: DenseEncoder, sentence: Linear, passage: Linear) -> None:
+    def __init__(self, encoder: DenseEncoder, sentence: Linear) -> None:
         from py_rust_stemmers import SnowballStemmer
 
         self._encoder = encoder
         self._sentence = sentence
-        self._passage = passage
         self._stemmer = SnowballStemmer("english")
         self._seen: LRUCache[str, Any] = LRUCache(_CACHED_SENTENCES)
 
     @classmethod
     def load(cls, encoder: DenseEncoder, weights: Path = WEIGHTS) -> SentenceScorer:
-        """With the fitted weights."""
-        record = json.loads(weights.read_text())
-        sentence = Linear.read(record["sentence"], SENTENCE)
-        return cls(encoder, sentence, Linear.read(record["passage"], PASSAGE))
+        """With the fitted weights. Raises ConfigError when their file is damaged."""
+        try:
+            record = json.loads(weights.read_text())
+            sentence = Linear.read(record["sentence"], SENTENCE)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ConfigError("the bundled scorer's file is damaged", hint=REINSTALL) from error
+        return cls(encoder, sentence)
 
     async def score_sentences(
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]
@@ -87,31 +80,6 @@ class SentenceScorer:
         """A relevance in [0, 1] for each sentence, in order."""
         features = await self.features(question, sentences, contexts)
         return _probabilities(self._sentence.logits(features))
-
-    async def score(self, question: str, texts: Sequence[str]) -> list[float]:
-        """A relevance in [0, 1] for each text, in the light of the others.
-
-        The first line of a text, where passages carry title and headings, is its context.
-        """
-        if not texts:
-            return []
-        owners: list[int] = []
-        sentences: list[str] = []
-        contexts: list[str] = []
-        for number, text in enumerate(texts):
-            context, _, body = text.partition("\n")
-            units = [body[s.start : s.end] for s in sentence_spans(body)] or [text]
-            owners += [number] * len(units)
-            sentences += units
-            contexts += [context] * len(units)
-        logits = self._sentence.logits(await self.features(question, sentences, contexts))
-        best = np.full(len(texts), -np.inf)
-        np.maximum.at(best, owners, logits)
-        rows = self.passage_features(best, *self.rare_coverage(question, texts))
-        return _probabilities(self._passage.logits(rows))
-
-    async def close(self) -> None:
-        """Nothing: the encoder belongs to someone else."""
 
     async def features(
         self, question: str, sentences: Sequence[str], contexts: Sequence[str]
@@ -126,36 +94,6 @@ class SentenceScorer:
             for stems, context in zip(map(self._stems, sentences), contexts, strict=True)
         ]
         return np.column_stack([vectors[1:] @ vectors[0], np.reshape(shares, (-1, 2))])
-
-    def rare_coverage(self, question: str, texts: Sequence[str]) -> tuple[Floats, float]:
-        """How much of the question's words each text holds, and how long the question is.
-
-        Words weigh by how few of the texts hold them, as in BM25; the length is the
-        logarithm of the number of content words: long questions share less with anything.
-        """
-        wanted = sorted(self._stems(question))
-        held = np.array([[word in stems for word in wanted] for stems in map(self._stems, texts)])
-        counts = held.sum(axis=0)
-        weights = np.log(1 + (len(texts) - counts + 0.5) / (counts + 0.5))
-        coverage: Floats = held @ weights / max(float(weights.sum()), 1e-9)
-        return coverage, float(np.log1p(len(wanted)))
-
-    @staticmethod
-    def passage_features(best: Floats, coverage: Floats, length: float) -> Floats:
-        """One row of PASSAGE features for each passage.
-
-        Args:
-            best: Log-odds of each passage's best sentence.
-            coverage: Share of the question's rare words in each passage.
-            length: Log of the question's content words.
-        """
-        if len(best) > 1:
-            first, second = np.argsort(-best)[:2]
-            rivals = np.where(np.arange(len(best)) == first, best[second], best[first])
-            lead = best - rivals
-        else:
-            lead = np.zeros(1)
-        return np.column_stack([best, lead, coverage, np.full(len(best), length)])
 
     async def _vectors(self, texts: Sequence[str]) -> Vectors:
         new = list(dict.fromkeys(text for text in texts if text not in self._seen))

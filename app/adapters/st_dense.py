@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from app.adapters.model_folder import refuse_missing
-from app.adapters.worker import Worker
+from app.adapters.batching import Batcher
+from app.adapters.model_folder import refuse_missing, refuse_wordless, unloadable
 from app.core.errors import ConfigError
-from app.core.types import Vectors
+from app.core.types import Vector, Vectors
 
 
 class SentenceTransformerEncoder:
     """Encodes with a sentence-transformers model, by name or folder.
+
+    Of a text that is longer, the first `max_tokens` tokens are read.
 
     Args:
         model: A name on the Hugging Face hub, or a folder.
@@ -27,8 +29,8 @@ class SentenceTransformerEncoder:
     def __init__(self, model: str, *, threads: int = 0, batch_size: int = 16) -> None:
         self._model = _load(model, threads)
         self._counter = _tokenizer_copy(self._model, model)
+        self._batches = Batcher("dense", self._encode, length=len, most=batch_size)
         self._batch_size = batch_size
-        self._worker = Worker("dense")
         self.name = model
         self.max_tokens = int(self._model.get_max_seq_length() or 512)
         self.dimensions = int(self._model.get_embedding_dimension())
@@ -39,27 +41,26 @@ class SentenceTransformerEncoder:
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
-        return await self._worker.map_texts(
-            self._encode, texts, width=self.dimensions, most=self._batch_size
-        )
+        rows = await self._batches.map(texts)
+        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
 
     async def close(self) -> None:
         """Give back the worker."""
-        await self._worker.close()
+        await self._batches.close()
 
     @property
     def tokenizer(self) -> Any:
         """A Hugging Face tokenizer without truncation, for sizing chunks."""
         return self._counter
 
-    def _encode(self, texts: list[str]) -> Vectors:
+    def _encode(self, texts: list[str]) -> list[Vector]:
         vectors = self._model.encode(
             texts,
             batch_size=self._batch_size,
             normalize_embeddings=True,
             show_progress_bar=False,
         )
-        return np.asarray(vectors, dtype=np.float32)
+        return list(vectors)
 
 
 def _load(model: str, threads: int) -> Any:
@@ -79,15 +80,13 @@ def _load(model: str, threads: int) -> Any:
     try:
         return SentenceTransformer(model)
     except Exception as error:
-        raise ConfigError(
-            f"the embedding model {model!r} cannot be loaded",
-            hint="check its name or folder and the network, or set embedding.model to `bundled`",
-        ) from error
+        raise unloadable("embedding model", model, "embedding.model", error) from error
 
 
 def _tokenizer_copy(loaded: Any, model: str) -> Any:
     from tokenizers import Tokenizer
 
+    refuse_wordless("embedding model", model, "embedding.model", loaded.tokenizer)
     backend = getattr(loaded.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ConfigError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.adapters.model_folder import refuse_missing
-from app.adapters.worker import Worker
+from app.adapters.batching import Batcher
+from app.adapters.model_folder import refuse_missing, refuse_wordless, unloadable
 from app.core.errors import ConfigError
 
 _BATCH = 16
@@ -15,30 +15,32 @@ _BATCH = 16
 class CrossEncoderReranker:
     """Scores with a cross-encoder that has one output, by name or folder.
 
-    Raises ConfigError when the extra is not installed, the model cannot be loaded or it
-    is a classifier of several labels.
+    Of a pair that is longer than the model reads, the longer text is cut first.
+
+    Raises ConfigError when the extra is not installed, the model cannot be loaded, or it is
+    no cross-encoder, or one of several labels.
     """
 
     def __init__(self, model: str) -> None:
         self._model = _load(model)
-        self._worker = Worker("rerank")
+        self._batches = Batcher(
+            "rerank", self._score, length=lambda pair: sum(map(len, pair)), most=_BATCH
+        )
         self.name = model
 
     async def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """A relevance in [0, 1] for each text, in order; 0.5 is the line between."""
-        if not texts:
-            return []
-        return await self._worker.run(lambda: self._score(question, texts))
+        return await self._batches.map([(question, text) for text in texts])
 
     async def close(self) -> None:
         """Give back the worker."""
-        await self._worker.close()
+        await self._batches.close()
 
-    def _score(self, question: str, texts: Sequence[str]) -> list[float]:
+    def _score(self, pairs: list[tuple[str, str]]) -> list[float]:
         from torch.nn import Sigmoid
 
-        scores = self._model.predict(  # sorts by length itself, so that little is padding
-            [(question, text) for text in texts],
+        scores = self._model.predict(
+            pairs,
             batch_size=_BATCH,
             activation_fn=Sigmoid(),  # a model may name another, such as none at all
             show_progress_bar=False,
@@ -60,13 +62,25 @@ def _load(model: str) -> Any:
     try:
         loaded = CrossEncoder(model)
     except Exception as error:
-        raise ConfigError(
-            f"the reranker {model!r} cannot be loaded",
-            hint="check its name or folder and the network, or set reranking.model to `bundled`",
-        ) from error
+        raise unloadable("reranker", model, "reranking.model", error) from error
+    refuse_wordless("reranker", model, "reranking.model", loaded.tokenizer)
+    _refuse_other_kinds(loaded, model)
+    return loaded
+
+
+def _refuse_other_kinds(loaded: Any, model: str) -> None:
+    hint = "set reranking.model to a cross-encoder with one output"
     if loaded.num_labels != 1:
         raise ConfigError(
             f"the model {model!r} is a classifier of {loaded.num_labels} labels, not a reranker",
-            hint="set reranking.model to a cross-encoder with one output",
+            hint=hint,
         )
-    return loaded
+    # A model of another kind gets a random head, and no more than a warning in a log.
+    kinds = getattr(loaded.config, "architectures", None) or ["ForSequenceClassification"]
+    headless = getattr(loaded[0], "transformer_task", "") == "sequence-classification"
+    if headless and not kinds[0].endswith("ForSequenceClassification"):
+        raise ConfigError(
+            f"the model {model!r} is a {kinds[0]}, not a cross-encoder: it has no weights that "
+            "score a pair",
+            hint=hint,
+        )

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
-
-import numpy as np
-
-from app.core.types import Vectors
 
 T = TypeVar("T")
 
@@ -28,25 +23,6 @@ class Worker:
     async def run(self, call: Callable[[], T]) -> T:
         """The result of `call`, run in the worker's thread, after those before it."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-
-    async def map_texts(
-        self, encode: Callable[[list[str]], Vectors], texts: Sequence[str], *, width: int, most: int
-    ) -> Vectors:
-        """Vectors of texts, in order, shape (len(texts), width), some texts in each call.
-
-        Like lengths go together, as padding them wastes the least; and between two calls
-        somebody else has a turn.
-
-        Args:
-            encode: Gives vectors of shape (len(texts), width).
-            most: Texts in a call.
-        """
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        found = np.empty((len(texts), width), dtype=np.float32)
-        for first in range(0, len(order), most):
-            some = order[first : first + most]
-            found[some] = await self.run(partial(encode, [texts[i] for i in some]))
-        return found
 
     async def close(self) -> None:
         """Wait for the call in progress; drop those that have not begun."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.door import TheDoor, v1_router
-from app.api.fields import Filters, Text
-from app.core.types import Passage
+from app.api.fields import Filters, PassageCount, Text
+from app.core.types import ExplainedPassage, Passage
 
 router = v1_router("search")
 
@@ -17,20 +17,21 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Text = Field(min_length=1)
-    k: int | None = Field(None, ge=1, le=1000, description="passages at most")
+    k: PassageCount | None = Field(None, description="passages at most")
     filters: Filters | None = Field(
         None, description="only documents that match: document_id, source, title or a tag"
     )
+    explain: bool = Field(False, description="tell what each voice added to a score")
 
 
 class SearchResponse(BaseModel):
     """Passages, best first, with the scores of every stage."""
 
-    passages: list[Passage]
+    passages: list[ExplainedPassage | Passage]
 
 
 @router.post("/search", summary="Search")
 async def search(body: SearchRequest, door: TheDoor) -> SearchResponse:
     """Find passages without asking for an answer."""
     found = await door.footnote.search(body.query, door.scope(body.filters), body.k)
-    return SearchResponse(passages=found)
+    return SearchResponse(passages=[*map(ExplainedPassage.of, found)] if body.explain else [*found])

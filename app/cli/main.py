@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli import documents, evaluation, index, prompts
+from app.cli import documents, evaluation, index, models, prompts
 from app.cli.ask import ask
 from app.cli.console import say
 from app.cli.doctor import doctor
@@ -32,7 +32,9 @@ app.command()(serve)
 app.command()(doctor)
 app.add_typer(documents.app, name="documents")
 app.add_typer(index.app, name="index")
+app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(models.app, name="models")
 app.add_typer(evaluation.app, name="eval")
 
 

@@ -125,7 +125,7 @@ class RemoteFootnote:
     async def search(self, query: str, scope: Scope, k: int | None = None) -> list[Passage]:
         """Retrieval alone."""
         self.check_tenant(scope)
-        asked = {"query": query, "k": k, "filters": dict(scope.filters)}
+        asked = {"query": query, "k": k, "filters": dict(scope.filters), "explain": True}
         found = await self.call("POST", "/v1/search", json=asked)
         return [Passage(**passage) for passage in found["passages"]]
 

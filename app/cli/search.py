@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,16 +19,30 @@ SNIPPET = 200
 STAGES = ("dense", "bm25", "fused", "rerank")
 
 
+def _countable(k: int | None) -> int | None:
+    from app.core.errors import InputError
+    from app.core.exchange import refuse_count
+
+    try:
+        if k is not None:
+            refuse_count(k)
+    except InputError as error:
+        raise typer.BadParameter(error.hint) from error
+    return k
+
+
 def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
     k: Annotated[
-        int | None, typer.Option("-k", metavar="N", min=1, help="How many passages.")
+        int | None,
+        typer.Option("-k", metavar="N", callback=_countable, help="How many passages, 1 to 1000."),
     ] = None,
     tenant: options.Tenant = options.DEFAULT_TENANT,
     where: options.Filters = [],  # noqa: B006 - typer reads it, nobody changes it
-    explain: Annotated[bool, typer.Option("--explain", help="Show the score of each stage.")] = (
-        False
-    ),
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show every stage and voice."),
+    ] = (False),
     as_json: options.AsJson = False,
 ) -> None:
     """Find the passages nearest to a query, best first."""
@@ -43,7 +58,10 @@ def search(
     with clean_stdout(as_json):
         passages = use_footnote(work)
     if as_json:
-        write_json({"passages": [passage.model_dump(mode="json") for passage in passages]})
+        from app.core.types import ExplainedPassage
+
+        shown = [ExplainedPassage.of(p) for p in passages] if explain else passages
+        write_json({"passages": [passage.model_dump(mode="json") for passage in shown]})
     elif passages:
         _show(passages, explain)
     else:
@@ -57,11 +75,18 @@ def _show(passages: list[Passage], explain: bool) -> None:
             rank,
             f"{passage.score:.3f}",
             *(_number(getattr(passage.scores, stage)) for stage in stages),
-            f"{place(passage)}\n{shorten(passage.text, SNIPPET)}",
+            "\n".join(_said(passage, explain)),
         ]
         for rank, passage in enumerate(passages, start=1)
     ]
     write_table(["##", "score#", *(f"{stage}#" for stage in stages), "passage"], rows)
+
+
+def _said(passage: Passage, explain: bool) -> Iterator[str]:
+    yield place(passage)
+    if explain and passage.voices:
+        yield "  ".join(f"{voice} {weight:+.2f}" for voice, weight in passage.voices.items())
+    yield shorten(passage.text, SNIPPET)
 
 
 def place(passage: Passage) -> str:

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.core.errors import InputError
 from app.core.types import Answer, Counts, Message, Model, Scalar, Scope, Scores
+
+MOST_PASSAGES = 1000
+"""As many as one search may bring."""
+
+
+def refuse_count(k: int) -> None:
+    """Raise InputError unless one search may bring `k` passages."""
+    if not 1 <= k <= MOST_PASSAGES:
+        raise InputError(f"k is {k}", hint=f"ask for 1 to {MOST_PASSAGES} passages")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from app.core.types import (
     HybridQuery,
     IndexInfo,
     Passage,
+    Reading,
     Scalar,
     Scope,
     SparseVector,
@@ -191,6 +192,12 @@ class Generations(Protocol):
         Raises NotFoundError when there is none, and LockedError.
         """
 
+    async def made_with(self) -> Mapping[str, Scalar]:
+        """What the generation in use was made with, read without holding it.
+
+        Raises NotFoundError when there is none.
+        """
+
     async def begin(self) -> ChunkStore:
         """A new generation, empty. The caller holds the one in use."""
 
@@ -229,6 +236,37 @@ class Reranker(Protocol):
 
     async def close(self) -> None:
         """Give back the worker and the model."""
+
+
+class Reader(Protocol):
+    """Reads passages for a question: how near, whether they answer it, and where."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    async def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        """A reading of each text, in order."""
+
+    async def close(self) -> None:
+        """Give back the threads and the model."""
+
+
+class Ranker(Protocol):
+    """Weighs all that is known of a passage into one probability: that it answers."""
+
+    @property
+    def name(self) -> str:
+        """What determines the scores."""
+
+    async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages, in the same order, with their final score and the reranker's."""
+
+    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+        """The probability that one of the passages, judged already, answers the question."""
+
+    async def close(self) -> None:
+        """Give back the models."""
 
 
 class ChatModel(Protocol):
@@ -329,6 +367,9 @@ class Memory(Protocol):
 
     async def add_feedback(self, feedback: Feedback, tenant: str) -> None:
         """Keep a reader's judgement."""
+
+    async def ratings(self, tenant: str) -> dict[str, int]:
+        """Every judgement of a tenant's readers, -1 or 1, by the answer's id."""
 
     async def check(self) -> None:
         """Raise TransientError when the backend does not answer."""

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from app.core.errors import ConfigError
+from app.core.types import Fusion
 
 PREFIX = "FOOTNOTE_"
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -77,10 +78,7 @@ class RerankingSettings(Section):
     model: str = Field(
         "bundled", description="`bundled`, `none`, or any cross-encoder by name or folder"
     )
-    depth: Positive = Field(16, description="candidates that are reranked")
-    weight: Unit = Field(
-        0.5, description="share of the reranker in the final score, the rest is the fusion's"
-    )
+    depth: Positive = Field(24, description="candidates that are reranked")
 
 
 class RetrievalSettings(Section):
@@ -88,9 +86,14 @@ class RetrievalSettings(Section):
 
     depth: Positive = Field(50, description="candidates that each search contributes")
     k: Positive = Field(8, description="passages that go on to the answer")
+    fusion: Fusion = Field(
+        "question",
+        description="`question`: scores, mixed as suits the question; `score`: scores, always "
+        "mixed alike; `rank`: reciprocal ranks",
+    )
     dense_weight: Weight = Field(1.0, description="weight of dense search in the fusion")
     bm25_weight: Weight = Field(1.0, description="weight of BM25 in the fusion")
-    rrf_k: Positive = Field(60, description="constant of reciprocal rank fusion")
+    rrf_k: Positive = Field(60, description="constant of reciprocal ranks")
     merge_neighbours: bool = Field(
         True, description="chunks of one section that touch become one passage"
     )
@@ -144,6 +147,9 @@ class AnswerSettings(Section):
     # app/models/sentence_scorer.json.
     answerable: Unit = Field(
         0.10, description="evidence scored below this is not quoted: the answer is a no"
+    )
+    short: float = Field(
+        0.35, ge=0, description="the reader answers in a few words when it is this sure; 2: never"
     )
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")

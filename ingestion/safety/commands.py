@@ -17,16 +17,24 @@ from ingestion.safety.folding import fold
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern, and words of which one stands in or near whatever it matches."""
+    """A pattern, and words of which one stands in or near whatever it matches.
+
+    Such a word may be common; then only where `at` matches as well does the pattern.
+    """
 
     why: str
     anchors: Sequence[str]
     written: str
+    at: str = ""
 
     @property
     def pattern(self) -> re.Pattern[str]:
         """Compiled when first used: all together take as long as a command's start may."""
         return _compiled(self.written)
+
+    def holds_at(self, folded: str, place: int) -> bool:
+        """Whether an anchor that stands at a place of a folded text is worth a look."""
+        return not self.at or bool(_compiled(self.at).match(folded, place))
 
 
 _GAP = r"[^\w.!?;]{1,6}"
@@ -34,8 +42,8 @@ _NO_GAP = r"[^\w.!?;]{0,6}"
 _BEGINNING = r"(?:(?:\A|[.!?:;|\"\n>*)}\]/])\s{0,3}(?:(?:please|kindly|now|then|also)\s)?)"
 
 
-def _rule(why: str, anchors: str, written: str) -> Rule:
-    return Rule(why, tuple(fold(anchor) for anchor in anchors.split(", ")), written)
+def _rule(why: str, anchors: str, written: str, at: str = "") -> Rule:
+    return Rule(why, tuple(fold(anchor) for anchor in anchors.split(", ")), written, at)
 
 
 @cache
@@ -60,9 +68,12 @@ _MODEL = (
     r"(?:ai|llms?|(?:large )?language models?|chatbots?|chatgpt|gpt\w{0,4}|claude|gemini|"
     r"copilot|llama|ai (?:assistants?|agents?|models?|systems?|tools?))\b"
 )
+_MODELS = "ai, llm, language model, chatbot, chatgpt, gpt, claude, gemini, copilot, llama"
+_A_MODEL = rf"\b{_MODEL}"
 _ANSWER = (
     r"(?:responses?|answers?|reply|replies|output|messages?|summary|explanation|elucidation)\b"
 )
+_YOUR_ANSWER = rf"your {_ANSWER}"
 _CODE = r"code (?:snippet|block|excerpt|section|segment|fragment|piece)s?\b"
 _YOUR_CODE = r"(?:the )?(?:code|codebase|solution|implementation|algorithm|script|program)"
 
@@ -108,7 +119,7 @@ _ENGLISH = (
     ),
     _rule(
         "gives the model another part to play",
-        "act, behav, pretend, simulat, imagin, role, respond, answer, reply, immerse, now, you",
+        _MODELS,
         rf"""\b(?:act|behave|pretend|simulate|imagine|role ?play|immerse|
         (?:respond|answer|reply) as|you (?:are|will be|must be|shall be)(?: now)?) ~6 {_MODEL} ~8
         (?:without|unrestricted|uncensored|unfiltered|rogue|free (?:of|from)|no longer|
@@ -116,6 +127,7 @@ _ENGLISH = (
         filters|bounds)|does not follow|ignor\w+|mode)\b|
         \byou (?:are|will be) now (?:an? |the )?~3 {_MODEL}|
         \bhow would an? ai without\b""",
+        at=_A_MODEL,
     ),
     _rule(
         "gives the model another part to play",
@@ -130,7 +142,7 @@ _ENGLISH = (
     ),
     _rule(
         "speaks to a model",
-        "ai, llm, language model, chatbot, chatgpt, gpt, claude, gemini, copilot",
+        _MODELS,
         rf"""\b(?:if|since|because|as) (?:you are|you're) (?:an? |the )?~2 (?:ai|llm|
         language model|chatbot|ai (?:assistant|agent|model|system))\b|
         \bas an ai(?: language model| model| assistant)?,? you(?:'re| are| must| should| will)\b|
@@ -139,6 +151,7 @@ _ENGLISH = (
         \b(?:dear|hello|hey|hi|attention) (?:ai|llm|language model|chatgpt|ai \w{{5,9}})\s?[:,!-]|
         \b{_MODEL} ~2 (?:reading|processing|parsing|summari[sz]ing|reviewing|analy[sz]ing|
         evaluating|screening) (?:this|these)\b""",
+        at=_A_MODEL,
     ),
     _rule(
         "speaks to a model",
@@ -199,6 +212,7 @@ _ENGLISH = (
         encoding|punctuation|vowels|anagram\w*|symbols)\b)|
         \b(?:us(?:e|ing)|in|with) (?:base ?\w?\d+|morse|rot ?\d+|hex\w*|~1 cipher) ~3 (?:to|for|in)
         ~2 your {_ANSWER}""",
+        at=_YOUR_ANSWER,
     ),
     _rule(
         "changes what the answer is written in",
@@ -207,6 +221,7 @@ _ENGLISH = (
         misspell|use|introduce|shuffle|anagram|mix) ~6 (?:letters?|vowels?|words?|spaces|
         consonants?|typos|numbers|symbols|anagrams|keywords|characters|emojis?|homophones?)\b
         ~5 (?:in|of|from|within|for|with) (?:the ~1 (?:of|in) )?your {_ANSWER}""",
+        at=_YOUR_ANSWER,
     ),
     _rule(
         "puts words into the answer",
@@ -218,6 +233,7 @@ _ENGLISH = (
         [^.\n]{{0,120}}?\b(?:in|to|into|within|of) your {_ANSWER}|
         ^ (?:add|include|integrate|incorporate|append|insert) [\"'][^\"\n]{{3,160}}[\"']
         [^.\n]{{0,60}}?\b(?:in|to|into) your {_ANSWER}""",
+        at=_YOUR_ANSWER,
     ),
     _rule(
         "puts words into the answer",
@@ -227,6 +243,7 @@ _ENGLISH = (
         \b(?:start|begin|prefix|preface|end|finish|conclude) your {_ANSWER} with [\"']|
         ^ in your {_ANSWER},? (?:suggest|tease|promote|recommend|advertise|hint|endorse|
         encourage|urge|invite|mention|subtly|casually)\b""",
+        at=_YOUR_ANSWER,
     ),
     _rule(
         "slips code into the answer",
@@ -248,7 +265,8 @@ _OTHER_LANGUAGES = (
     ),
     _rule(
         "speaks to a model (German)",
-        "ki, sprachmodell, chatbot, prompt, anweisungen",
+        "ki, sprachmodell, chatbot, prompt, anweisung, instruktion, ab sofort, ab jetzt, "
+        "von nun an",
         r"""\b(?:wenn|falls) (?:du|sie) (?:eine? )(?:~1 )?(?:ki|sprachmodell|chatbot|ki-\w+)\b|
         \b(?:hinweis|anweisung|nachricht|achtung|mitteilung)\w{0,2} (?:(?:an|für) )?
         (?:alle |die |das |den )?(?:kis?|sprachmodelle?|chatbots?|ki-\w+)\s?[:,!]|
@@ -256,6 +274,7 @@ _OTHER_LANGUAGES = (
         \b(?:ab sofort|ab jetzt|von nun an) (?:bist du|antwortest du|agierst du|antworte)\b|
         \b(?:zeig|gib|nenn|wiederhol|verrat)\w{0,3} ~3 (?:deine\w?|obig\w+|vorherig\w+) ~2
         (?:system-?prompts?|systemanweisung\w*|anweisungen|instruktionen)\b""",
+        at=r"(?!ki)|\bkis?\b",
     ),
     _rule(
         "sets earlier instructions aside (Romance)",

@@ -13,7 +13,7 @@ import base64
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -24,7 +24,7 @@ from ingestion.safety.folding import FOLDED, fold
 INSTRUCTIONS = "instructions"
 """The flag of a document that tries to give instructions to a language model."""
 
-_BEFORE, _AFTER = 200, 300  # characters around an anchor in which its rules look
+_BEFORE, _AFTER = 300, 300  # characters around an anchor in which its rules look
 _MOST_DECODED = 4096  # characters of a blob, enough to see what it says
 _BLOB = re.compile(r"(?:[A-Za-z0-9+/]{40,}+\r?\n?)++[A-Za-z0-9+/]{0,80}={0,2}")
 
@@ -72,15 +72,16 @@ def _anchors() -> frozenset[str]:
 
 
 def _matches(rule: Rule, folded: str) -> Iterator[tuple[int, int]]:
-    for start, end in _windows(folded, rule.anchors):
+    for start, end in _windows(folded, rule):
         for match in rule.pattern.finditer(folded, start, end):
             yield match.span()
 
 
-def _windows(folded: str, anchors: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Stretches around the anchors, merged. To search only there makes most texts cheap."""
+def _windows(folded: str, rule: Rule) -> Iterator[tuple[int, int]]:
+    """Stretches around a rule's anchors, merged. To search only there makes most texts cheap."""
     last: tuple[int, int] | None = None
-    for place in sorted(place for anchor in anchors for place in _occurrences(folded, anchor)):
+    places = {place for anchor in rule.anchors for place in _occurrences(folded, anchor)}
+    for place in sorted(place for place in places if rule.holds_at(folded, place)):
         start, end = max(0, place - _BEFORE), place + _AFTER
         if last and start <= last[1]:
             last = (last[0], end)

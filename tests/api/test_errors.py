@@ -84,6 +84,7 @@ async def test_the_log_keeps_what_the_client_is_not_told(
         ({}, ["body", "query"]),
         ({"query": ""}, ["body", "query"]),
         ({"query": "x", "k": 0}, ["body", "k"]),
+        ({"query": "x", "k": 10_000}, ["body", "k"]),
         ({"query": "x", "topk": 3}, ["body", "topk"]),
         ({"query": "x", "filters": {"team": {"$ne": 1}}}, ["body", "filters"]),
     ],
@@ -97,6 +98,14 @@ async def test_bad_input_is_refused_by_name_without_repeating_it(
     fault = response.json()["errors"][0]
     assert fault["loc"][: len(loc)] == loc
     assert set(fault) == {"loc", "msg"}
+
+
+@pytest.mark.parametrize("k", [0, -1, 1001, 10_000])
+async def test_how_many_passages_may_be_asked_for_is_said_and_not_guessed(
+    http: httpx.AsyncClient, k: int
+) -> None:
+    response = await http.post("/v1/search", json={"query": "x", "k": k})
+    assert response.json()["detail"] == "k: ask for 1 to 1000 passages"
 
 
 async def test_broken_json_is_a_400(http: httpx.AsyncClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.core.types import Scope
 from tests.cli.conftest import Run
 from tests.cli.fake import DOCUMENT, PASSAGE, WHY_NOT, FakeFootnote
@@ -21,6 +23,16 @@ def test_search_shows_a_table_and_stages_on_request(run: Run) -> None:
     assert "bm25" not in short
     for shown in ("dense", "bm25", "2.000", "0.030", "–"):
         assert shown in long
+
+
+@pytest.mark.parametrize("k", ["0", "-1", "10000"])
+def test_how_many_passages_may_be_asked_for_is_said_and_not_guessed(
+    run: Run, fake: FakeFootnote, k: str
+) -> None:
+    outcome = run("search", "leave", "-k", k)
+    assert outcome.status == 2
+    assert "'-k': ask for 1 to 1000 passages" in outcome.error
+    assert fake.searched == []
 
 
 def test_search_json_is_the_contract_s_shape(run: Run) -> None:

@@ -22,6 +22,8 @@ COMMANDS = (
     "prompts list",
     "prompts show",
     "prompts check",
+    "models list",
+    "models check",
     "eval",
     "serve",
     "doctor",

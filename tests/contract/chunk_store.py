@@ -97,7 +97,7 @@ class ChunkStoreContract:
     async def test_fused_scores_are_reciprocal_ranks_as_published(self, store: ChunkStore) -> None:
         await store.replace(*made("handbook.md", [LEAVE, TRAVEL]))
 
-        best, second = await store.search(asking("annual leave", rrf_k=60), HERE)
+        best, second = await store.search(asking("annual leave", fusion="rank"), HERE)
 
         assert best.score == pytest.approx(1 / 61 + 1 / 61, rel=1e-4)
         assert second.score == pytest.approx(1 / 62, rel=1e-4)
@@ -123,11 +123,12 @@ class ChunkStoreContract:
         await store.replace(*made("handbook.md", [LEAVE, TRAVEL]))
         question = "annual leave, flights"  # both have words of it, the first has more
 
-        for_words = await store.search(asking(question, dense_like=TRAVEL, weights=(1, 4)), HERE)
-        for_sense = await store.search(asking(question, dense_like=TRAVEL, weights=(4, 1)), HERE)
+        async def found(weights: tuple[float, float]) -> list[str]:
+            asked = asking(question, dense_like=TRAVEL, weights=weights, fusion="score")
+            return texts(await store.search(asked, HERE))
 
-        assert texts(for_words) == [LEAVE, TRAVEL]
-        assert texts(for_sense) == [TRAVEL, LEAVE]
+        assert await found((1, 4)) == [LEAVE, TRAVEL]
+        assert await found((4, 1)) == [TRAVEL, LEAVE]
 
     async def test_a_question_of_stop_words_alone_still_gets_passages(
         self, store: ChunkStore

@@ -122,9 +122,19 @@ class GenerationsContract:
         assert dict((await store.info()).fingerprint) == dict(MADE)
         await store.close()
 
+    async def test_what_it_was_made_with_can_be_asked_while_somebody_holds_it(
+        self, place: Place
+    ) -> None:
+        store = await place.of().current()
+
+        assert dict(await place.of(OTHERS).made_with()) == dict(MADE)
+        await store.close()
+
     async def test_no_index_is_not_made_by_looking_at_it(self, place: Place) -> None:
         with pytest.raises(NotFoundError, match="footnote ingest"):
             await place.of().as_made()
+        with pytest.raises(NotFoundError):
+            await place.of().made_with()
         with pytest.raises(NotFoundError):
             await place.of().as_made()
 

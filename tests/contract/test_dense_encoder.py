@@ -14,12 +14,11 @@ from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.st_dense import SentenceTransformerEncoder
 from app.core.errors import ConfigError
 from tests.contract.dense_encoder import DenseEncoderContract, SizingEncoder
-from tests.support.tiny_models import MAX_TOKENS, tiny_onnx_embedder, tiny_sentence_transformer
+from tests.support.tiny_models import MAX_TOKENS, tiny_fastembed_embedder, tiny_sentence_transformer
 
 LEAVE = "Full-time employees get 25 days of paid annual leave."
 LAPTOP = "Report a stolen laptop to the service desk within an hour."
 QUESTION = "How many days of holiday do I have?"
-TINY = "footnote-tests/tiny-embedder"
 
 
 # Loading reads files, so it is done off the event loop: by plain fixtures, once each.
@@ -32,13 +31,12 @@ def bundled() -> BundledEncoder:
 
 @pytest.fixture(scope="module")
 def fastembed(tmp_path_factory: pytest.TempPathFactory) -> FastembedEncoder:
-    _register(TINY)
     folder = tmp_path_factory.mktemp("cache")
-    tiny_onnx_embedder(folder / TINY.split("/")[1])
+    name = tiny_fastembed_embedder(folder)
     with pytest.MonkeyPatch.context() as patch:
         # A model in fastembed's cache is not downloaded.
         patch.setenv("FASTEMBED_CACHE_PATH", str(folder))
-        return FastembedEncoder(TINY, batch_size=2)
+        return FastembedEncoder(name, batch_size=2)
 
 
 @pytest.fixture(scope="module")
@@ -161,18 +159,3 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 def test_fastembed_is_asked_by_name() -> None:
     assert FastembedEncoder.knows("BAAI/bge-small-en-v1.5")
     assert not FastembedEncoder.knows("nobody/no-such-model")
-
-
-def _register(name: str) -> None:
-    from fastembed import TextEmbedding
-    from fastembed.common.model_description import ModelSource, PoolingType
-
-    if not FastembedEncoder.knows(name):
-        TextEmbedding.add_custom_model(
-            model=name,
-            pooling=PoolingType.MEAN,
-            normalization=True,
-            sources=ModelSource(hf=name),
-            dim=16,
-            model_file="model.onnx",
-        )

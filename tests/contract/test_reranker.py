@@ -13,10 +13,9 @@ from app.adapters.st_rerank import CrossEncoderReranker
 from app.core.errors import ConfigError
 from app.core.ports import Reranker
 from tests.contract.reranker import QUESTION, TEXTS, RerankerContract
-from tests.support.tiny_models import tiny_cross_encoder, tiny_onnx_cross_encoder
+from tests.support.tiny_models import tiny_cross_encoder, tiny_fastembed_reranker
 
 NEEDS_TORCH = pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="the extra `torch`")
-TINY = "footnote-tests/tiny-reranker"
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +51,9 @@ class TestCrossEncoder(RerankerContract):
 class TestFastembed(RerankerContract):
     @pytest.fixture
     def reranker(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reranker:
-        _register(TINY)
         # A model in fastembed's cache is not downloaded.
         monkeypatch.setenv("FASTEMBED_CACHE_PATH", str(tmp_path))
-        tiny_onnx_cross_encoder(tmp_path / TINY.split("/")[1])
-        return FastembedReranker(TINY)
+        return FastembedReranker(tiny_fastembed_reranker(tmp_path))
 
     async def test_logits_of_any_size_become_probabilities(
         self, reranker: FastembedReranker
@@ -95,11 +92,3 @@ def test_a_known_model_that_cannot_be_fetched_is_named(
     monkeypatch.setenv("FASTEMBED_CACHE_PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="cannot be loaded"):
         FastembedReranker("Xenova/ms-marco-MiniLM-L-6-v2")
-
-
-def _register(name: str) -> None:
-    from fastembed.common.model_description import ModelSource
-    from fastembed.rerank.cross_encoder import TextCrossEncoder
-
-    if not FastembedReranker.knows(name):
-        TextCrossEncoder.add_custom_model(name, ModelSource(hf=name), model_file="model.onnx")

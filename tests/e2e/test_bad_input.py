@@ -194,6 +194,15 @@ def test_a_question_that_is_no_text_is_refused_as_an_argument_too(kept: Path) ->
     assert outcome.error == "the question holds binary data; send plain text"
 
 
+@pytest.mark.parametrize("k", ["0", "10000"])
+def test_how_many_passages_may_be_asked_for_is_said(kept: Path, k: str) -> None:
+    outcome = runner(kept)("search", "leave", "-k", k)
+    assert outcome.status == 2
+    assert outcome.error == (
+        "invalid value for '-k': ask for 1 to 1000 passages; see `footnote search --help`"
+    )
+
+
 # A second process
 
 
@@ -357,21 +366,37 @@ def copy_of_the_program(folder: Path) -> Path:
     shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("graphs", "prompts", "ingestion"):
         (folder / name).symlink_to(ROOT / name)
-    return folder / bundled.FOLDER.relative_to(ROOT) / "model.onnx"
+    return folder / bundled.FOLDER.parent.relative_to(ROOT)
 
 
-def test_a_damaged_model_file_is_named_with_the_repair(run: Run, tmp_path: Path) -> None:
-    model = copy_of_the_program(tmp_path / "program")
+@pytest.mark.parametrize(
+    ("file", "what", "role"),
+    [
+        ("minilm/model.onnx", "the bundled model's file", "embedding"),
+        ("minilm/tokenizer.json", "the bundled model's tokenizer", "embedding"),
+        ("sentence_scorer.json", "the bundled scorer's file", "reader"),
+        ("reader/model.onnx", "the bundled reader's file", "reader"),
+        ("ranking.json", "the final score's file", "reader"),
+    ],
+)
+def test_a_damaged_model_file_is_named_with_the_repair(
+    run: Run, tmp_path: Path, file: str, what: str, role: str
+) -> None:
+    model = copy_of_the_program(tmp_path / "program") / file
     model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
 
-    outcome = run("search", "leave", env={"PYTHONPATH": str(tmp_path / "program")})
+    search = run("search", "leave", env={"PYTHONPATH": str(tmp_path / "program")})
+    check = run("models", "check", env={"PYTHONPATH": str(tmp_path / "program")})
 
-    assert outcome.status == 2
-    assert outcome.error.startswith("the bundled model's file is damaged; reinstall it: pip ")
+    assert search.status == 2
+    assert search.error.startswith(f"{what} is damaged; reinstall it: pip ")
+    assert check.status == 1
+    (line,) = (line for line in check.out.splitlines() if line.startswith(f"✗ {role} "))
+    assert f": {what} is damaged; reinstall it: pip " in line
 
 
 def test_a_missing_model_file_is_named_with_the_repair(run: Run, tmp_path: Path) -> None:
-    copy_of_the_program(tmp_path / "program").unlink()
+    (copy_of_the_program(tmp_path / "program") / "minilm" / "model.onnx").unlink()
     outcome = run("search", "leave", env={"PYTHONPATH": str(tmp_path / "program")})
     assert outcome.status == 2
     assert outcome.error.startswith("the bundled model is not installed; reinstall it: pip ")

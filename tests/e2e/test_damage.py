@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
-from app.core.settings import DatabaseSettings, load_settings
+from app.core.settings import DatabaseSettings, EmbeddingSettings, load_settings
 from app.wiring import open_footnote
+from tests.support.tiny_models import tiny_fastembed_embedder
 
 
 async def _open(data_dir: Path, **sections: object) -> None:
@@ -36,6 +37,20 @@ async def test_a_damaged_index_is_named_and_never_silently_empty(
         (index / "shard").rename(tmp_path / "gone")
     with pytest.raises(PermanentError, match="index"):
         await _open(tmp_path)
+
+
+async def test_vectors_of_another_length_are_refused_with_both_lengths_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _open(tmp_path)
+    monkeypatch.setenv("FASTEMBED_CACHE_PATH", str(tmp_path / "cache"))
+    other = EmbeddingSettings(model=tiny_fastembed_embedder(tmp_path / "cache"))
+
+    with pytest.raises(ConfigError, match="dimensions: 384 there, 16 here") as refused:
+        await _open(tmp_path, embedding=other)
+
+    assert "footnote index rebuild" in refused.value.hint
+    await _open(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -62,15 +62,15 @@ def test_changes_win_over_the_suite_and_the_suite_over_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FOOTNOTE_RERANKING__DEPTH", "4")
-    monkeypatch.setenv("FOOTNOTE_RERANKING__WEIGHT", "0.1")
+    monkeypatch.setenv("FOOTNOTE_RETRIEVAL__DEPTH", "40")
     monkeypatch.setenv("FOOTNOTE_RETRIEVAL__K", "3")
     found = settings_for(
-        suite(reranking={"weight": 0.2, "model": "bundled"}),
+        suite(retrieval={"depth": 30}, reranking={"model": "bundled"}),
         tmp_path,
         {"reranking": {"model": "none"}},
     )
     assert found.reranking.model == "none"
-    assert found.reranking.weight == 0.2
+    assert found.retrieval.depth == 30
     assert found.reranking.depth == 4
     assert found.retrieval.k == 3
 

@@ -15,7 +15,7 @@ from app.adapters import payload
 from app.core.exchange import Stage, WhyNot
 from app.core.ports import ChunkStore
 from app.core.settings import load_settings
-from app.core.types import Scope
+from app.core.types import Passage, Scope
 from app.service import Footnote
 from app.wiring import open_footnote
 from graphs.skills.filters import RuleFilters
@@ -40,15 +40,22 @@ ALONE: Mapping[str, Any] = {"near_copies": 1.0, "merge_neighbours": False}
 
 
 class Prefers:
-    """A reranker to whom texts with a word are relevant, and no others."""
+    """A ranker to whom texts with a word answer, and no others."""
 
     name = "prefers"
 
     def __init__(self, word: str) -> None:
         self._word = word
 
-    async def score(self, question: str, texts: Sequence[str]) -> list[float]:
-        return [float(self._word in text) for text in texts]
+    async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        said = [float(self._word in passage.text) for passage in passages]
+        return [
+            p.model_copy(update={"score": s, "scores": p.scores.model_copy(update={"rerank": s})})
+            for p, s in zip(passages, said, strict=True)
+        ]
+
+    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+        return max((passage.score for passage in passages), default=0.0)
 
     async def close(self) -> None:
         return None
@@ -187,8 +194,7 @@ async def test_what_the_fusion_puts_too_low_is_lost_there(footnote: Footnote) ->
 
 
 async def test_what_the_reranker_puts_too_low_is_lost_there(footnote: Footnote) -> None:
-    strict = tuned(preferring(footnote, "canteen"), retrieval={"k": 1, **ALONE},
-                   reranking={"weight": 1.0})  # fmt: skip
+    strict = tuned(preferring(footnote, "canteen"), retrieval={"k": 1, **ALONE})
     found = await told(strict, "leave")
     assert found.lost_at == "rerank"
     assert stage(found, "fusion").rank == 1

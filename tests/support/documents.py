@@ -12,7 +12,7 @@ import numpy as np
 from app.adapters import payload
 from app.adapters.bm25 import Bm25Encoder
 from app.core.text import words
-from app.core.types import Chunk, Document, EncodedChunk, HybridQuery, Vector
+from app.core.types import Chunk, Document, EncodedChunk, Fusion, HybridQuery, Vector
 
 DIMENSIONS = 32
 _BM25 = Bm25Encoder(avg_len=8)
@@ -81,7 +81,7 @@ def asking(
     dense_like: str | None = None,
     weights: tuple[float, float] = (1.0, 1.0),
     limit: int = 20,
-    rrf_k: int = 60,
+    fusion: Fusion = "question",
 ) -> HybridQuery:
     """A query; `dense_like` gives the dense search another text than BM25."""
     return HybridQuery(
@@ -89,7 +89,7 @@ def asking(
         _BM25.encode_query(question),
         limit=limit,
         weights=weights,
-        rrf_k=rrf_k,
+        fusion=fusion,
     )
 
 

@@ -79,6 +79,38 @@ def tiny_onnx_embedder(folder: Path) -> Path:
     return _onnx_folder(folder, graph)
 
 
+def tiny_fastembed_embedder(cache: Path) -> str:
+    """The name of an embedding model that fastembed knows and finds in a cache of its own."""
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    name = "footnote-tests/tiny-embedder"
+    tiny_onnx_embedder(cache / "tiny-embedder")
+    if name not in [entry["model"] for entry in TextEmbedding.list_supported_models()]:
+        TextEmbedding.add_custom_model(
+            model=name,
+            pooling=PoolingType.MEAN,
+            normalization=True,
+            sources=ModelSource(hf=name),
+            dim=16,
+            model_file="model.onnx",
+            license="mit",
+        )
+    return name
+
+
+def tiny_fastembed_reranker(cache: Path) -> str:
+    """The name of a cross-encoder that fastembed knows and finds in a cache of its own."""
+    from fastembed.common.model_description import ModelSource
+    from fastembed.rerank.cross_encoder import TextCrossEncoder
+
+    name = "footnote-tests/tiny-reranker"
+    tiny_onnx_cross_encoder(cache / "tiny-reranker")
+    if name not in [entry["model"] for entry in TextCrossEncoder.list_supported_models()]:
+        TextCrossEncoder.add_custom_model(name, ModelSource(hf=name), model_file="model.onnx")
+    return name
+
+
 def _onnx_folder(folder: Path, graph: bytes) -> Path:
     model = _int(1, 8) + _bytes(7, graph) + _bytes(8, _int(2, 12))
     folder.mkdir(parents=True, exist_ok=True)

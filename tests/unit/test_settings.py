@@ -96,7 +96,7 @@ def test_a_file_that_is_not_toml_is_named_without_quoting_it(text: str) -> None:
         ("FOOTNOTE_RETRIEVAL__K", SECRET, "retrieval.k"),
         ("FOOTNOTE_RETRIEVAL__K", "0", "retrieval.k"),
         ("FOOTNOTE_RETRIEVAL__DENSE_WEIGHT", "nan", "retrieval.dense_weight"),
-        ("FOOTNOTE_RERANKING__WEIGHT", "1.5", "reranking.weight"),
+        ("FOOTNOTE_ANSWER__RELEVANT", "1.5", "answer.relevant"),
         ("FOOTNOTE_REDIS__TIMEOUT_S", "-1", "redis.timeout_s"),
         ("FOOTNOTE_LOG__LEVEL", SECRET, "log.level"),
         ("FOOTNOTE_CACHE__ENABLED", SECRET, "cache.enabled"),

@@ -57,6 +57,8 @@ class StillStore:
 class StillEncoder:
     """The part of both encoders that a question uses."""
 
+    max_tokens = 256
+
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """The same vector for each text."""
         return np.full((len(texts), _DIMENSIONS), _DIMENSIONS**-0.5, dtype=np.float32)
@@ -66,14 +68,18 @@ class StillEncoder:
         return SparseVector([1], [1.0])
 
 
-class StillReranker:
-    """A Reranker to whom everything is relevant."""
+class StillRanker:
+    """A Ranker to whom everything answers."""
 
     name = "still"
 
-    async def score(self, question: str, texts: Sequence[str]) -> list[float]:
-        """0.9 for each text."""
-        return [0.9] * len(texts)
+    async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """0.9 for each passage."""
+        return [passage.model_copy(update={"score": 0.9}) for passage in passages]
+
+    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+        """0.9."""
+        return 0.9
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -133,7 +139,7 @@ def still_footnote(memory: Memory, *, sentences: int = 1) -> Footnote:
         store=cast(Any, StillStore(settings.reranking.depth)),
         dense=cast(Any, StillEncoder()),
         sparse=cast(Any, StillEncoder()),
-        reranker=StillReranker(),
+        reranker=StillRanker(),
         skills=Skills(skills, skills, skills, skills, skills, skills),
         cache=None,
         retrieval=settings.retrieval,

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.fusion import fuse, voices
-from app.core.types import HybridQuery, SparseVector
+from app.core.types import Fusion, HybridQuery, SparseVector
 
 IDS = st.lists(st.integers(0, 30), unique=True, max_size=12)
+SCORED = st.lists(st.floats(0, 1e6, allow_subnormal=False), max_size=9)
+FUSIONS: list[Fusion] = ["question", "score", "rank"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,20 @@ class Point:
 
 
 def query(
-    weights: tuple[float, float] = (1.0, 1.0), *, terms: int = 1, rrf_k: int = 60, limit: int = 50
+    weights: tuple[float, float] = (1.0, 1.0),
+    *,
+    terms: int = 1,
+    rrf_k: int = 60,
+    limit: int = 50,
+    fusion: Fusion = "rank",
 ) -> HybridQuery:
     dense = np.zeros(1, dtype=np.float32)
     sparse = SparseVector(list(range(terms)), [1.0] * terms)
-    return HybridQuery(dense, sparse, weights=weights, rrf_k=rrf_k, limit=limit)
+    return HybridQuery(dense, sparse, weights=weights, fusion=fusion, rrf_k=rrf_k, limit=limit)
+
+
+def scored(scores: list[float], first: int = 0) -> list[Point]:
+    return [Point(first + n, score) for n, score in enumerate(sorted(scores, reverse=True))]
 
 
 def ranked(ids: list[int]) -> list[Point]:
@@ -68,11 +79,15 @@ def test_scores_are_those_of_the_paper(
     assert [p.score for p in found] == sorted(expected.values(), reverse=True)
 
 
-@given(IDS, IDS)
-def test_a_heavier_search_never_has_less_of_a_say(dense: list[int], bm25: list[int]) -> None:
+@pytest.mark.parametrize("fusion", FUSIONS)
+@given(dense=IDS, bm25=IDS)
+def test_a_heavier_search_never_has_less_of_a_say(
+    fusion: Fusion, dense: list[int], bm25: list[int]
+) -> None:
     """As it has in Qdrant's weighted fusion, where 4 : 1 flattens the ranks of the 4."""
-    light = fuse(query((1.0, 1.0)), {"dense": ranked(dense), "bm25": ranked(bm25)})
-    heavy = fuse(query((1e6, 1.0)), {"dense": ranked(dense), "bm25": ranked(bm25)})
+    lists = {"dense": ranked(dense), "bm25": ranked(bm25)}
+    light = fuse(query((1.0, 1.0), fusion=fusion), lists)
+    heavy = fuse(query((1e6, 1.0), fusion=fusion), lists)
 
     assert [int(p.text) for p in heavy][: len(dense)] == dense
     assert {p.text for p in light} == {p.text for p in heavy}
@@ -82,6 +97,32 @@ def test_equal_scores_keep_one_order() -> None:
     lists = {"dense": ranked([3, 1]), "bm25": ranked([2, 4])}
 
     assert [p.text for p in fuse(query(), lists)] == ["3", "2", "1", "4"]
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@given(IDS, st.integers(1, 9))
+def test_what_both_searches_put_first_is_first(fusion: Fusion, ids: list[int], more: int) -> None:
+    lists = {"dense": ranked(ids), "bm25": ranked(ids[:more])}
+
+    assert [int(p.text) for p in fuse(query(fusion=fusion), lists)] == ids
+
+
+@pytest.mark.parametrize("fusion", ["question", "score"])
+@given(SCORED, SCORED)
+def test_fused_scores_of_any_lists_can_be_shown(
+    fusion: Fusion, dense: list[float], bm25: list[float]
+) -> None:
+    found = fuse(query(fusion=fusion), {"dense": scored(dense), "bm25": scored(bm25, first=3)})
+
+    assert all(0 <= p.score <= 1 for p in found)
+    assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_rare_word_that_one_passage_holds_brings_it_up(fusion: Fusion) -> None:
+    lists = {"dense": ranked([1, 2, 3, 4, 5]), "bm25": [Point(4, 7.0)]}
+
+    assert fuse(query(fusion=fusion), lists)[0].text == "4"
 
 
 def test_only_the_best_are_returned() -> None:

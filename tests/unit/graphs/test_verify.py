@@ -135,7 +135,7 @@ async def test_a_source_without_a_sentence_proves_nothing() -> None:
 async def test_a_quote_is_proved_by_the_passage_and_by_nothing_else() -> None:
     [item] = evidence(SOURCE)
     good = Quote(item, item.start, item.start + 46)
-    checked, doubt = await local.examine(DraftSentence("…", quotes=[good]), [item])
+    checked, doubt = await local.examine(DraftSentence(good.text, quotes=[good]), [item])
     assert checked.supported is True and not doubt
     forged = replace(item, text=SOURCE.replace("25", "52"))
     bad = Quote(forged, item.start, item.start + 46)

@@ -203,6 +203,19 @@ def test_a_heading_underlined_with_signs_counts(chunker: Chunker) -> None:
     assert chunk.heading == "Annual leave"
 
 
+def test_links_and_marks_of_a_heading_are_not_part_of_its_name(chunker: Chunker) -> None:
+    text = (
+        '# [Manual](#id1)[¶](#manual "Permalink")\n\n## *Annual* [leave][1][¶](#leave "Link")\n\n'
+        + "| [Grade](#g) | `days` |\n| --- | --- |\n"
+        + "| Junior | 28 |\n" * 200
+        + "\n[1]: leave.html\n"
+    )
+    first, *rest = chunker.cut(ParsedDocument("s.html", "Manual", text))
+    assert first.heading == "Manual"
+    assert first.text.startswith("# [Manual](#id1)[¶]")
+    assert rest[-1].heading == "Manual > Annual leave > Grade, days"
+
+
 def test_a_sibling_heading_ends_the_path_below_the_one_before(chunker: Chunker) -> None:
     body = "Full-time employees get 28 days of leave a year and ask for it early. " * 3
     text = "".join(f"{head}\n\n{body}\n\n" for head in ("# A", "### A.1", "## A.2", "# B"))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.core.exchange import Failure
-from ingestion.isolation import ParserPool
+from ingestion.isolation import ParserPool, Spare
 from ingestion.prepare import Prepared, Preparer, Source
 from tests.unit.ingestion import made
 from tests.unit.ingestion.parsers import recipe
@@ -23,9 +23,16 @@ from tests.unit.ingestion.parsers import recipe
 LARGE = "".join(f"# Rule {n}\n\nNobody reads rule {n}.\n\n" for n in range(200_000))
 
 
-def pool(tokenizer: Any, *, seconds: float = 60.0, megabytes: int = 1000) -> ParserPool:
+def pool(
+    tokenizer: Any,
+    *,
+    workers: int = 1,
+    seconds: float = 60.0,
+    megabytes: int = 1000,
+    spare: Spare | None = None,
+) -> ParserPool:
     wanted = recipe(tokenizer, max_file_bytes=1_000_000_000)
-    return ParserPool(wanted, workers=1, seconds=seconds, megabytes=megabytes)
+    return ParserPool(wanted, workers=workers, seconds=seconds, megabytes=megabytes, spare=spare)
 
 
 def write(folder: Path, name: str, data: bytes | str) -> Source:
@@ -135,6 +142,56 @@ async def test_a_run_that_is_stopped_leaves_no_process_behind(
         with pytest.raises(asyncio.CancelledError):
             await reading
     assert {*children()} <= before
+
+
+async def test_a_run_begins_with_a_process_of_the_one_before(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    before, good, spare = {*children()}, write(tmp_path, "b.md", "# B\n\nRule.\n"), Spare()
+    async with pool(tokenizer, workers=2, spare=spare) as parsers:
+        await asyncio.gather(read(parsers, good), read(parsers, good))
+        assert len({*children()} - before) == 2
+    (kept,) = {*children()} - before
+    async with pool(tokenizer, spare=spare) as parsers:
+        assert {*children()} - before == {kept}
+        assert isinstance((await read(parsers, good))[0], Prepared)
+    await spare.close()
+    assert {*children()} <= before
+
+
+async def test_a_process_that_died_while_it_waited_costs_no_file(
+    tmp_path: Path, tokenizer: Any
+) -> None:
+    before, good, spare = {*children()}, write(tmp_path, "b.md", "# B\n\nRule.\n"), Spare()
+    async with pool(tokenizer, spare=spare) as parsers:
+        await read(parsers, good)
+    (kept,) = {*children()} - before
+    os.kill(kept, signal.SIGKILL)
+    while kept in children():
+        await asyncio.sleep(0.01)
+    async with pool(tokenizer, spare=spare) as parsers:
+        assert isinstance((await read(parsers, good))[0], Prepared)
+    await spare.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's memory so")
+async def test_a_process_that_has_grown_is_replaced(tmp_path: Path, tokenizer: Any) -> None:
+    before, small = {*children()}, write(tmp_path, "b.md", "# B\n\nRule.\n")
+    large = write(tmp_path, "a.md", LARGE[:300_000])
+    async with pool(tokenizer, megabytes=64) as parsers:
+        await read(parsers, small)
+        assert {*children()} - before
+        assert isinstance((await read(parsers, large))[0], Prepared)
+        assert not {*children()} - before
+        assert isinstance((await read(parsers, small))[0], Prepared)
+
+
+async def test_a_process_that_nobody_needs_goes(tokenizer: Any) -> None:
+    before = {*children()}
+    async with pool(tokenizer, spare=Spare(0.05)):
+        pass
+    while {*children()} - before:
+        await asyncio.sleep(0.01)
 
 
 def children() -> Iterator[int]:

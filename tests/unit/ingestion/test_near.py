@@ -7,10 +7,12 @@ import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion import near
 from ingestion.near import NearDuplicates, signature
 from tests.support.paths import HANDBOOK, ROOT
 
@@ -57,6 +59,15 @@ def test_scripts_without_spaces_are_judged(words: str) -> None:
 def test_case_and_width_and_layout_do_not_matter() -> None:
     spread = LEAVE.upper().replace(" ", "  \n").replace("A", "Ａ")
     assert signature(spread) == signature(LEAVE)
+
+
+def test_signatures_in_an_index_mean_what_datasketch_says_they_do() -> None:
+    minhash = pytest.importorskip("datasketch").MinHash
+    for text in (LEAVE, LEAVE[:200], LEAVE * 3 + "ü" * 99):
+        hashes = near._runs(near._words(text)).tolist()
+        sketch = minhash(num_perm=64, seed=1, scheme="affine32", hashfunc=lambda run: run)
+        sketch.update_batch(hashes)
+        assert np.frombuffer(signature(text), "<u4").tolist() == sketch.hashvalues.tolist()
 
 
 def test_too_short_texts_match_nothing() -> None:

@@ -139,6 +139,7 @@ def test_a_document_is_called_what_its_author_called_it(name: str, title: str) -
         ("notes.txt", b"Leave is 28 days.\n", "notes"),
         ("tool.py", b"# Not a title\nprint(28)\n", "tool.py"),
         ("a.html", b"<title>R&amp;D\n leave</title><p>28 days.</p>", "R&D leave"),
+        ("c.html", b'<h1><a href="#l">Leave</a><a href="#m">&para;</a></h1>Ask.', "Leave"),
         ("b.html", b"<h1>Annual leave</h1><p>28 days.</p>", "Annual leave"),
         ("a.docx", made.docx("Leave is 28 days."), "a"),
         ("a.eml", b"Subject: =?utf-8?q?Urlaub_=C3=BC?=\n\n28 days.\n", "Urlaub ü"),

@@ -1,0 +1,237 @@
+"""The final score of a passage: every voice weighed in one calibrated number.
+
+Searches, their fusion, the reader or another cross-encoder, titles and shared words each say
+something; none of them is the judge. The weights are those of a logistic model, fitted on
+held-out questions of many kinds by `eval/training/fit_ranking.py`, so the score is a
+probability: that the passage answers the question. A second one tells from the best passages
+whether the question is answered at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.adapters.bundled import REINSTALL
+from app.core.errors import ConfigError
+from app.core.ports import Reader, Reranker
+from app.core.text import STOP_WORDS, words
+from app.core.types import Passage, Reading
+
+WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
+VOICES = (
+    "fused", "dense", "bm25", "relevance", "answerable", "confidence", "title", "coverage",
+)  # fmt: skip
+QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "coverage", "dense")
+_FAR = 6.0  # log-odds beyond which nothing is surer
+_LITTLE = 1e-4
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """A logistic model: a weight for each named feature.
+
+    Args:
+        mean: Of each feature where it was fitted; likewise `spread`, its standard deviation.
+    """
+
+    names: tuple[str, ...]
+    intercept: float
+    weights: Floats
+    mean: Floats
+    spread: Floats
+
+    def terms(self, rows: Floats) -> Floats:
+        """What each feature adds to the log-odds: shape (rows, features)."""
+        found: Floats = (rows - self.mean) / self.spread * self.weights
+        return found
+
+    def logits(self, rows: Floats) -> Floats:
+        """Log-odds, shape (rows,)."""
+        found: Floats = self.terms(rows).sum(axis=1) + self.intercept
+        return found
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Logistic:
+        """A model as the recipe wrote it."""
+        columns = (np.array(record[name]) for name in ("weights", "mean", "spread"))
+        return cls(tuple(record["features"]), record["intercept"], *columns)
+
+
+class CalibratedRanker:
+    """A Ranker that weighs voices by logistic models.
+
+    Args:
+        reader: Reads question and passage together.
+        passage: Over VOICES.
+        question: Over QUESTION.
+        reranker: A cross-encoder whose relevance counts in place of the reader's.
+        fitted: Tells the models from others.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        passage: Logistic,
+        question: Logistic,
+        reranker: Reranker | None = None,
+        *,
+        fitted: str = "",
+    ) -> None:
+        from py_rust_stemmers import SnowballStemmer
+
+        self.name = reranker.name if reranker else reader.name
+        self.identity = " ".join((self.name, reader.name, fitted))
+        """All that determines the scores and what is read."""
+        self._reader = reader
+        self._reranker = reranker
+        self.passage = passage
+        self.question = question
+        self._stemmer = SnowballStemmer("english")
+
+    @classmethod
+    def load(
+        cls, reader: Reader, reranker: Reranker | None = None, weights: Path = WEIGHTS
+    ) -> CalibratedRanker:
+        """With fitted weights. Raises ConfigError when their file is damaged."""
+        try:
+            data = weights.read_bytes()
+            record = json.loads(data)
+            passage, question = (Logistic.read(record[name]) for name in ("passage", "question"))
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ConfigError("the final score's file is damaged", hint=REINSTALL) from error
+        fitted = hashlib.sha256(data).hexdigest()[:12]
+        return cls(reader, passage, question, reranker, fitted=fitted)
+
+    async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages, in the same order, with their final score and what the reader said."""
+        if not passages:
+            return []
+        readings = await self.read(question, passages)
+        rows = self.voices(question, passages, readings)
+        terms = self.passage.terms(rows)
+        return [
+            passage.model_copy(
+                update={
+                    "score": probability(float(total)),
+                    "scores": passage.scores.model_copy(
+                        update={"rerank": probability(reading.relevance)}
+                    ),
+                    "voices": dict(zip(VOICES, term.tolist(), strict=True)),
+                }
+            )
+            for passage, reading, term, total in zip(
+                passages, readings, terms, terms.sum(axis=1) + self.passage.intercept, strict=True
+            )
+        ]
+
+    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+        """The probability that one of the passages, judged already, answers the question."""
+        if not passages:
+            return 0.0
+        readings = await self.read(question, passages)
+        row = self.signs(question, passages, readings)
+        return probability(float(self.question.logits(row[None, :])[0]))
+
+    async def close(self) -> None:
+        """Give back the cross-encoder; the reader belongs to someone else."""
+        if self._reranker:
+            await self._reranker.close()
+
+    async def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+        """What the reader says of each passage, with another cross-encoder's relevance."""
+        texts = [shown(p) for p in passages]
+        readings = await self._reader.read(question, texts)
+        if self._reranker is None:
+            return readings
+        # Nobody knows the scale of a foreign score: it is given the one of our own.
+        said = np.array([_logit(s) for s in await self._reranker.score(question, texts)])
+        place = VOICES.index("relevance")
+        mean, spread = self.passage.mean[place], self.passage.spread[place]
+        scaled = mean + spread * (said - said.mean()) / (said.std() or 1.0)
+        return [
+            replace(reading, relevance=float(r))
+            for reading, r in zip(readings, scaled, strict=True)
+        ]
+
+    def voices(
+        self, question: str, passages: Sequence[Passage], readings: Sequence[Reading]
+    ) -> Floats:
+        """One row of VOICES for each passage."""
+        asked = self._stems(question)
+        fused = [_logit(p.scores.fused) for p in passages]
+        center, spread = float(np.mean(fused)), float(np.std(fused)) or 1.0
+        dense = [p.scores.dense for p in passages if p.scores.dense is not None]
+        terms = max(len(asked), 1)
+        return np.array(
+            [
+                (
+                    (own - center) / spread,
+                    p.scores.dense if p.scores.dense is not None else min(dense, default=0.0),
+                    (p.scores.bm25 or 0.0) / terms,
+                    _bounded(r.relevance),
+                    _bounded(r.answerable),
+                    math.log(max(r.confidence, _LITTLE)),
+                    _share(asked, self._stems(p.context)),
+                    _share(asked, self._stems(shown(p))),
+                )
+                for p, r, own in zip(passages, readings, fused, strict=True)
+            ]
+        )
+
+    def signs(
+        self, question: str, passages: Sequence[Passage], readings: Sequence[Reading]
+    ) -> Floats:
+        """One row of QUESTION: what the best passages say together."""
+        asked = self._stems(question)
+        order = np.argsort([-p.score for p in passages])
+        best = [passages[i] for i in order[:3]]
+        first = _logit(best[0].score)
+        return np.array(
+            [
+                first,
+                first - _logit(best[1].score) if len(best) > 1 else 0.0,
+                _bounded(max(r.relevance for r in readings)),
+                _bounded(max(readings[i].answerable for i in order[:3])),
+                math.log(max(*(readings[i].confidence for i in order[:3]), _LITTLE)),
+                max(_share(asked, self._stems(shown(p))) for p in best),
+                max((p.scores.dense or 0.0) for p in passages),
+            ]
+        )
+
+    def _stems(self, text: str) -> frozenset[str]:
+        found = words(text)
+        content = [word for word in found if word not in STOP_WORDS] or found
+        return frozenset(self._stemmer.stem_words(content))
+
+
+def shown(passage: Passage) -> str:
+    """What the reader sees of a passage."""
+    return f"{passage.context}\n{passage.text}"
+
+
+def probability(logit: float) -> float:
+    """The logistic function, by way of tanh, which cannot overflow."""
+    return 0.5 + 0.5 * math.tanh(0.5 * logit)
+
+
+def _logit(share: float | None) -> float:
+    bounded = min(max(share or 0.0, _LITTLE), 1 - _LITTLE)
+    return math.log(bounded / (1 - bounded))
+
+
+def _bounded(logit: float) -> float:
+    return min(max(logit, -_FAR), _FAR)
+
+
+def _share(wanted: frozenset[str], found: frozenset[str]) -> float:
+    return len(wanted & found) / len(wanted) if wanted else 0.0

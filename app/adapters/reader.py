@@ -1,0 +1,117 @@
+"""The reader-reranker that comes along: one pass over question and passage, three answers.
+
+How it was trained and how good it is stands in `app/models/reader/README.md`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+
+from app.adapters import bundled
+from app.adapters.own_models import OwnReader
+from app.adapters.turns import Turns
+from app.core.types import Reading
+
+QUESTION_TOKENS = 64
+LONGEST_ANSWER = 30
+"""Tokens."""
+
+_FIRST, _LAST = 101, 102
+_REMEMBERED = 2000
+Logits = NDArray[np.float32]
+
+
+class BundledReader:
+    """Reads one passage at a time, several at once, each in a thread of its own.
+
+    It is a Reader, and a Reranker by its relevance. A question is read up to its first 64
+    tokens, with the passage up to 384 together. What it read lately it remembers, so that the
+    answer's place costs nothing after reranking.
+
+    Args:
+        own: Adapted to the user's documents, to read with instead.
+        threads: Passages read at once; 0: one for each core.
+
+    Raises ConfigError when the weights are missing or damaged.
+    """
+
+    def __init__(self, own: OwnReader | None = None, *, threads: int = 0) -> None:
+        self.name = own.name if own else bundled.READER_NAME
+        self._session = bundled.session(own.file if own else bundled.weights(bundled.READER_FOLDER))
+        self._tokenizer = bundled.tokenizer()
+        self._turns = Turns("reader", threads or os.cpu_count() or 1)
+        self._known: LRUCache[tuple[str, str], Reading] = LRUCache(_REMEMBERED)
+
+    async def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
+        """A reading of each text, in order."""
+        new = list(dict.fromkeys(text for text in texts if (question, text) not in self._known))
+        asked = self._ids(question)[:QUESTION_TOKENS]
+        fresh = dict(
+            zip(new, await self._turns.map(lambda t: self._read(asked, t), new), strict=True)
+        )
+        found = [fresh[t] if t in fresh else self._known[question, t] for t in texts]
+        for text, reading in fresh.items():
+            self._known[question, text] = reading
+        return found
+
+    async def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """A relevance in [0, 1] for each text, in order; 0.5 is the line between."""
+        readings = await self.read(question, texts)
+        return [float(0.5 * (1 + np.tanh(0.5 * reading.relevance))) for reading in readings]
+
+    async def close(self) -> None:
+        """Give back the threads."""
+        await self._turns.close()
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _read(self, asked: Sequence[int], text: str) -> Reading:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        told = encoding.ids[: bundled.READER_TOKENS - len(asked) - 3]
+        if not asked or not told:  # nothing to compare, and the graph needs both
+            return Reading(-10.0, -10.0, 0, 0, 0.0)
+        ids = np.array([[_FIRST, *asked, _LAST, *told, _LAST]], dtype=np.int32)
+        begin = np.array([len(asked) + 2], dtype=np.int64)
+        relevance, answerable, starts, ends = self._run(ids, begin)
+        first, last, confidence = likeliest(starts, ends)
+        return Reading(
+            relevance=float(relevance[0]),
+            answerable=float(answerable[0]),
+            start=encoding.offsets[first][0],
+            end=encoding.offsets[last][1],
+            confidence=confidence,
+        )
+
+    def _run(self, ids: NDArray[np.int32], told: NDArray[np.int64]) -> Any:
+        return self._session.run(None, {"input_ids": ids, "told": told})
+
+
+def likeliest(starts: Logits, ends: Logits) -> tuple[int, int, float]:
+    """First and last token of the likeliest answer, and its probability among all places.
+
+    Args:
+        starts: Log-odds of each token to begin the answer, shape (tokens,).
+        ends: The same for its end.
+    """
+    first, last = _log_softmax(starts), _log_softmax(ends)
+    both = first[:, None] + last[None, :]
+    length = np.arange(len(starts))[None, :] - np.arange(len(starts))[:, None]
+    both = np.where((length >= 0) & (length < LONGEST_ANSWER), both, -np.inf)
+    place = int(both.argmax())
+    start, end = divmod(place, len(starts))
+    return start, end, float(np.exp(both[start, end]))
+
+
+def _log_softmax(logits: Logits) -> NDArray[np.float64]:
+    wide = logits.astype(np.float64)
+    wide -= wide.max()
+    found: NDArray[np.float64] = wide - np.log(np.exp(wide).sum())
+    return found

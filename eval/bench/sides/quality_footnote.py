@@ -1,0 +1,115 @@
+"""How well Footnote finds what answers, stage by stage, through the service that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.types import HybridQuery, Passage
+from app.service import Footnote
+from eval.bench.material.found import Figures
+from eval.judged.index import SCOPE, open_filled
+from eval.judged.measures import Place
+from eval.judged.sets import read
+from graphs.context import Query
+from graphs.nodes.retrieve import search
+
+DEPTH = 50
+TOP = 5
+RRF_K = 60
+"""Of Cormack, Clarke & Büttcher (2009): what the fusion is held against."""
+
+Found = Sequence[Passage]
+
+
+def measure(*, data: str, cache: str, name: str, asked: int) -> dict[str, Any]:
+    """Figures of every stage, see `Figures`, and the number of chunks.
+
+    Args:
+        data: Folder of the judged sets.
+        cache: Folder of remembered vectors.
+        name: Of the set.
+        asked: At most so many of its questions; 0: all.
+    """
+    return asyncio.run(_measure(Path(data), Path(cache), name, asked))
+
+
+async def _measure(data: Path, cache: Path, name: str, asked: int) -> dict[str, Any]:
+    one = read(data, name).sample(asked)
+    async with open_filled([one], cache) as (footnote, judge):
+        stages: dict[str, Figures] = {}
+        await footnote.search(one.questions[0].text, SCOPE)  # warm
+        for question in one.questions:
+            async for stage in _stages(footnote, question.text, one.has_spans):
+                figures = stages.setdefault(stage.name, Figures(judge))
+                figures.add(question, _places(stage.found), _places(stage.best), stage.ms)
+        info = await footnote.store.info()
+    return {
+        "family": one.family,
+        "chunks": info.chunks,
+        "stages": {n: found.record() for n, found in stages.items()},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What a stage found: the first DEPTH, the first TOP, and the time from the question on."""
+
+    name: str
+    found: Found
+    best: Found
+    ms: float
+
+
+async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterator[_Stage]:
+    """The searches alone, their plain fusion, the service's own, and the whole ranking."""
+    alone = {}
+    for name, weights in (("bm25", (0.0, 1.0)), ("dense", (1.0, 0.0))):
+        started = time.perf_counter()
+        alone[name] = await _search(footnote, question, weights)
+        yield _stage(name, alone[name], started)
+    started = time.perf_counter()
+    yield _stage("rrf", reciprocal_rank(list(alone.values())), started)
+    started = time.perf_counter()
+    fused = await search(Query(question, question), footnote.base, SCOPE, most=DEPTH)
+    yield _stage("fusion", fused, started)
+    started = time.perf_counter()
+    ranked = await footnote.search(question, SCOPE, DEPTH)
+    ms = (time.perf_counter() - started) * 1e3
+    # Merging and dropping copies depend on how many passages are wanted.
+    best = await footnote.search(question, SCOPE, TOP) if spans else ranked[:TOP]
+    yield _Stage("ranking", ranked, best, ms)
+
+
+def _stage(name: str, found: Found, started: float) -> _Stage:
+    return _Stage(name, found, found[:TOP], (time.perf_counter() - started) * 1e3)
+
+
+async def _search(footnote: Footnote, question: str, weights: tuple[float, float]) -> Found:
+    base = footnote.base
+    sparse = base.sparse.encode_query(question, await base.store.languages(SCOPE))
+    if not sparse.indices and not weights[0]:
+        return []
+    (vector,) = await base.dense.encode([question])
+    query = HybridQuery(vector, sparse, limit=DEPTH, depth=DEPTH, weights=weights)
+    return await base.store.search(query, SCOPE)
+
+
+def reciprocal_rank(lists: Sequence[Found], k: int = RRF_K) -> list[Passage]:
+    """The lists fused by 1 / (k + rank), ranks from 1; equals in the order of the last list."""
+    fused: dict[Place, float] = {}
+    passages: dict[Place, Passage] = {}
+    for found in reversed(lists):
+        for rank, (place, passage) in enumerate(zip(_places(found), found, strict=True), start=1):
+            fused[place] = fused.get(place, 0.0) + 1 / (k + rank)
+            passages[place] = passage
+    best = sorted(fused, key=lambda place: -fused[place])
+    return [passages[place] for place in best]
+
+
+def _places(found: Found) -> list[Place]:
+    return [Place(passage.source, passage.start, passage.end) for passage in found]

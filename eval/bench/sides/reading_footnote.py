@@ -1,0 +1,163 @@
+"""Short answers of the extractive reader, and its certainty that there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.adapters.ranker import CalibratedRanker
+from app.adapters.reader import BundledReader
+from app.core.exchange import Ask
+from app.core.types import Passage, Status
+from app.service import Footnote
+from eval.judged.index import SCOPE, open_filled
+from eval.judged.sets import JudgedSet, Text
+from eval.judged.sets import Question as Judged
+from eval.training.fit_ranking import auc, expected_calibration_error
+from eval.training.pairs import SQUAD_HELD_OUT
+
+_MARK = re.compile(r"\s*\[\d+\]")
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_SIGN = re.compile(r"[^\w\s]|_")
+_CANDIDATES = 24
+_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A question about a paragraph, and its right answers; none when it has none."""
+
+    question: str
+    key: str
+    paragraph: str
+    answers: Sequence[str]
+
+
+def measure(*, data: str, cache: str, asked: int) -> dict[str, Any]:
+    """Figures of reading; see `eval/bench/reading.py`.
+
+    Args:
+        asked: At most so many questions of each set.
+    """
+    return asyncio.run(_measure(Path(data), Path(cache), asked))
+
+
+async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
+    xquad = _read(data / "xquad/xquad.en.json", "xquad")
+    squad = _read(data / "squad2/part.json", "squad2")
+    reader = BundledReader()
+    ranker = CalibratedRanker.load(reader)
+    async with open_filled([_as_set("xquad", xquad)], cache) as (footnote, _):
+        some = _drawn(xquad, asked)
+        given = [await _given(reader, one) for one in some]
+        found = [await _asked(footnote, one) for one in some]
+        gone = [
+            (await _certainty(footnote, ranker, one, without=taken), not taken)
+            for one in some
+            for taken in (False, True)
+        ]
+    kept = [m for m in squad if m.key.split("/")[1] in SQUAD_HELD_OUT]
+    async with open_filled([_as_set("squad2", squad)], cache) as (footnote, _):
+        alike = [
+            (await _certainty(footnote, ranker, one, without=False), bool(one.answers))
+            for one in _drawn(kept, asked)
+        ]
+    await reader.close()
+    told = gone + alike
+    answered = [f1 for f1, was in found if was]
+    said, true = (np.array(column) for column in zip(*told, strict=True))
+    return {
+        "questions": len(some),
+        "look_alikes": len(alike),
+        "f1_given": 100 * float(np.mean(given)),
+        "f1_found": 100 * float(np.mean([f1 for f1, _ in found])),
+        "f1_answered": 100 * float(np.mean(answered)) if answered else 0.0,
+        "answered": len(answered) / len(found),
+        "auc_gone": _auc(gone),
+        "auc_look_alike": _auc(alike),
+        "calibration": expected_calibration_error(said, true),
+    }
+
+
+async def _given(reader: BundledReader, one: Marked) -> float:
+    """F1 of the reader's place in the right paragraph."""
+    (reading,) = await reader.read(one.question, [one.paragraph])
+    return best_f1(one.paragraph[reading.start : reading.end], one.answers)
+
+
+async def _asked(footnote: Footnote, one: Marked) -> tuple[float, bool]:
+    """F1 of the service's answer, and whether it gave one."""
+    answer = await footnote.ask(Ask(question=one.question, scope=SCOPE))
+    if answer.status is Status.ABSTAINED:
+        return 0.0, False
+    return best_f1(_MARK.sub("", answer.answer), one.answers), True
+
+
+async def _certainty(
+    footnote: Footnote, ranker: CalibratedRanker, one: Marked, *, without: bool
+) -> float:
+    """The probability that what is found answers, with or without the right paragraph."""
+    found = await footnote.search(one.question, SCOPE, _CANDIDATES)
+    kept: list[Passage] = [p for p in found if not (without and p.source == one.key)][:_KEPT]
+    return await ranker.answered(one.question, kept)
+
+
+def best_f1(said: str, answers: Sequence[str]) -> float:
+    """Word F1 against the nearest right answer, as SQuAD counts (Rajpurkar et al., 2016)."""
+    return max((_f1(_words(said), _words(answer)) for answer in answers), default=0.0)
+
+
+def _f1(said: Sequence[str], right: Sequence[str]) -> float:
+    common = sum((Counter(said) & Counter(right)).values())
+    if not common:
+        return float(said == right)
+    return 2 * common / (len(said) + len(right))
+
+
+def _words(text: str) -> list[str]:
+    return _ARTICLE.sub(" ", _SIGN.sub("", text.lower())).split()
+
+
+def _read(file: Path, name: str) -> list[Marked]:
+    found: list[Marked] = []
+    for article in json.loads(file.read_text(encoding="utf-8"))["data"]:
+        title = article.get("title", "")
+        for number, paragraph in enumerate(article["paragraphs"]):
+            key = f"{name}/{title}/{number}/{len(found)}"
+            found += [
+                Marked(
+                    row["question"].strip(),
+                    key,
+                    paragraph["context"],
+                    [answer["text"] for answer in row["answers"]],
+                )
+                for row in paragraph["qas"]
+            ]
+    return found
+
+
+def _as_set(name: str, marked: Sequence[Marked]) -> JudgedSet:
+    bodies: Mapping[str, str] = {one.key: one.paragraph for one in marked}
+    texts = [Text(key, key.split("/")[1].replace("_", " "), body) for key, body in bodies.items()]
+    questions = [Judged(one.question, {one.key: 1.0}) for one in marked]
+    return JudgedSet(name, name, texts, questions)
+
+
+def _drawn(marked: Sequence[Marked], most: int) -> list[Marked]:
+    if not most or most >= len(marked):
+        return list(marked)
+    chosen = np.random.default_rng(0).choice(len(marked), most, replace=False)
+    return [marked[i] for i in sorted(chosen)]
+
+
+def _auc(told: Sequence[tuple[float, bool]]) -> float:
+    said, true = zip(*told, strict=True)
+    return auc(np.array(said), np.array(true))

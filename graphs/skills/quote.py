@@ -1,0 +1,177 @@
+"""Evidence to an answer in its own words: the extractive reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+
+from app.core.ports import Ranker, Reader, SentenceScorer
+from app.core.run import Run
+from app.core.text import (
+    Span,
+    is_table_row,
+    is_table_ruler,
+    sentence_spans,
+    table_header,
+    words,
+)
+from graphs.context import DraftSentence, Evidence, Quote
+
+_FEWEST_WORDS = 3
+_LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
+_OPEN = re.compile(
+    r"\b(?:how (?:do|does|did|can|could|should|would|to|is|are)\b|why\b|explain|describe|list\b|"
+    r"what (?:happens|should|if|are the (?:steps|rules|reasons|conditions)))",
+    re.IGNORECASE,
+)
+
+
+class ExtractiveReader:
+    """Answers with words of the evidence, quoted exactly.
+
+    Where the question asks for a fact and the reader is sure of its place, the answer is those
+    few words, proved by the sentence that they stand in; else it is the best sentences, each of
+    which counts for what it says and for the passage it stands in.
+
+    Args:
+        ranker: Tells whether the evidence answers at all.
+        reader: Finds the place of the answer in a passage.
+        scorer: Scores single sentences.
+        threshold: Evidence that answers with less probability is not quoted.
+        sure: How sure of a place the reader must be for a short answer; beyond 1: never.
+        most: How many sentences at the most.
+    """
+
+    def __init__(
+        self,
+        ranker: Ranker,
+        reader: Reader,
+        scorer: SentenceScorer,
+        *,
+        threshold: float,
+        sure: float,
+        most: int,
+    ) -> None:
+        self._ranker = ranker
+        self._reader = reader
+        self._scorer = scorer
+        self._threshold = threshold
+        self._sure = sure
+        self._most = most
+
+    async def write(
+        self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
+    ) -> AsyncGenerator[DraftSentence, None]:
+        """The short answer, or the best sentences, best first; none when nothing answers."""
+        units = _units(evidence)
+        passages = [item.passage for item in evidence]
+        if not units or await self._ranker.answered(question, passages) < self._threshold:
+            return
+        places = await self._places(question, evidence)
+        best = max(places, key=lambda place: place.score, default=None)
+        if best and best.confidence >= self._sure and not _OPEN.search(question):
+            around = next((u.quote for u in units if _within(best.quote, u.quote)), best.quote)
+            yield DraftSentence(_shown(best.quote.text), quotes=[around])
+            return
+        async for quote in self._sentences(question, units, best):
+            yield DraftSentence(_shown(quote.text), quotes=[quote])
+
+    async def _sentences(
+        self, question: str, units: Sequence[_Unit], best: _Place | None
+    ) -> AsyncGenerator[Quote, None]:
+        scores = await self._scorer.score_sentences(
+            question, [u.quote.text for u in units], [u.context for u in units]
+        )
+        weighed = [
+            score * unit.quote.evidence.passage.score
+            + (best.score if best and _within(best.quote, unit.quote) else 0.0)
+            for score, unit in zip(scores, units, strict=True)
+        ]
+        ranked = sorted(zip(weighed, units, strict=True), key=lambda pair: -pair[0])
+        shown: list[Quote] = []
+        for _, unit in ranked:
+            if len(shown) == self._most:
+                return
+            if not any(_overlap(unit.quote, quote) for quote in shown):
+                shown.append(unit.quote)
+                yield unit.quote
+
+    async def _places(self, question: str, evidence: Sequence[Evidence]) -> list[_Place]:
+        """The likeliest place of the answer in each piece of evidence that has one."""
+        heads = [f"{item.context}\n" for item in evidence]
+        texts = [head + item.text for head, item in zip(heads, evidence, strict=True)]
+        found: list[_Place] = []
+        for head, item, reading in zip(
+            heads, evidence, await self._reader.read(question, texts), strict=True
+        ):
+            start, end = reading.start - len(head), reading.end - len(head)
+            if 0 <= start < end:
+                quote = Quote(item, item.start + start, item.start + end)
+                score = item.passage.score * reading.confidence
+                found.append(_Place(quote, reading.confidence, score))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the answer may stand, how sure the reader is, and that with the passage's score."""
+
+    quote: Quote
+    confidence: float
+    score: float
+
+
+def _within(one: Quote, other: Quote) -> bool:
+    return one.evidence is other.evidence and other.start <= one.start and one.end <= other.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    quote: Quote
+    context: str
+
+
+def _overlap(one: Quote, other: Quote) -> bool:
+    """Whether two quotes share words of a document, or say the same."""
+    same = one.evidence.passage.document_id == other.evidence.passage.document_id
+    return one.text == other.text or (same and one.start < other.end and other.start < one.end)
+
+
+def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
+    """What can be quoted; a table's row has its header as context, and is no unit itself."""
+    found: list[_Unit] = []
+    for item in evidence:
+        for span in _whole(item.text, sentence_spans(item.text)):
+            text, context = item.text[span.start : span.end], item.context
+            if text.isascii() and len(words(text)) < _FEWEST_WORDS:
+                continue  # a greeting, a name below a letter; other scripts have other words
+            if is_table_row(text):
+                header = table_header(item.text, span)
+                if header is None and is_table_ruler(_line_after(item.text, span)):
+                    continue
+                if header:
+                    context += "\n" + item.text[header.start : header.end].strip()
+            quote = Quote(item, item.start + span.start, item.start + span.end)
+            found.append(_Unit(quote, context))
+    return found
+
+
+def _shown(quote: str) -> str:
+    """A quote in one line; of a table's row, its cells."""
+    return " ".join(quote.strip("| ").split())
+
+
+def _line_after(text: str, span: Span) -> str:
+    return text[span.end :].lstrip(" \t").removeprefix("\n").split("\n", 1)[0]
+
+
+def _whole(text: str, spans: Sequence[Span]) -> Iterator[Span]:
+    """Sentences; one that begins with a pronoun comes with the sentence before it."""
+    for number, span in enumerate(spans):
+        before = spans[number - 1] if number else None
+        leans = _LEANS.match(text, span.start)
+        if before and leans and text[before.end : span.start].strip(" ") in ("", "\n"):
+            yield Span(before.start, span.end)
+        else:
+            yield span

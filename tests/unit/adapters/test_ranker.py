@@ -1,0 +1,99 @@
+"""The final score: a probability that the better evidence never lowers by accident."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, CalibratedRanker, shown
+from app.adapters.reader import BundledReader
+from app.core.types import Passage, Scores
+
+ASKED = "How many days of annual leave do employees get?"
+ANSWER = "Full-time employees get 25 days of paid annual leave a year."
+OTHERS = [
+    "Flights are booked through the travel desk.",
+    "The canteen opens at noon.",
+    "Tighten the four head screws crosswise to 4.5 Nm.",
+]
+
+
+def passages(texts: Sequence[str], *, fused: float = 0.5) -> list[Passage]:
+    return [
+        Passage(
+            document_id=str(n), title="Handbook", source="handbook.md", page=None, heading="Rules",
+            start=0, end=len(text), text=text, score=fused, scores=Scores(dense=0.3, fused=fused),
+        )
+        for n, text in enumerate(texts)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ranker() -> CalibratedRanker:
+    return CalibratedRanker.load(BundledReader(threads=2))
+
+
+async def test_the_passage_that_answers_comes_first(ranker: CalibratedRanker) -> None:
+    judged = await ranker.judge(ASKED, passages([*OTHERS, ANSWER]))
+
+    assert max(judged, key=lambda p: p.score).text == ANSWER
+    assert all(0 <= p.score <= 1 and 0 <= (p.scores.rerank or 0) <= 1 for p in judged)
+
+
+async def test_every_voice_is_told(ranker: CalibratedRanker) -> None:
+    (judged,) = await ranker.judge(ASKED, passages([ANSWER]))
+
+    assert tuple(judged.voices) == VOICES
+    assert "voices" not in judged.model_dump(), "the contract's passage has no such field"
+
+
+async def test_a_question_without_its_passage_is_less_answered(ranker: CalibratedRanker) -> None:
+    with_it = await ranker.judge(ASKED, passages([*OTHERS, ANSWER]))
+    without = await ranker.judge(ASKED, passages(OTHERS))
+
+    assert await ranker.answered(ASKED, with_it) > await ranker.answered(ASKED, without)
+    assert await ranker.answered(ASKED, []) == 0
+
+
+@pytest.mark.parametrize("texts", [[""], ["", ""], ["x"], ["🙂"] * 3])
+@pytest.mark.parametrize("question", ["?", "", "東京"])
+async def test_odd_passages_get_a_score_too(
+    ranker: CalibratedRanker, question: str, texts: list[str]
+) -> None:
+    judged = await ranker.judge(question, passages(texts, fused=0.0))
+
+    assert all(0 <= p.score <= 1 for p in judged)
+    assert 0 <= await ranker.answered(question, judged) <= 1
+
+
+async def test_another_cross_encoder_takes_the_readers_place(ranker: CalibratedRanker) -> None:
+    class Longest:
+        name = "longest"
+
+        async def score(self, question: str, texts: Sequence[str]) -> list[float]:
+            return [len(text) / 1000 for text in texts]
+
+        async def close(self) -> None:
+            return None
+
+    other = CalibratedRanker.load(BundledReader(threads=1), Longest())
+    found = passages(["short", "a longer one " * 9])
+    short, long = await other.judge("which?", found)
+
+    assert other.name == "longest"
+    assert (long.scores.rerank or 0) > (short.scores.rerank or 0)
+
+
+def test_the_weights_are_those_of_the_voices() -> None:
+    record = json.loads(WEIGHTS.read_text())
+
+    assert tuple(record["passage"]["features"]) == VOICES
+    assert tuple(record["question"]["features"]) == QUESTION
+
+
+def test_the_reader_sees_title_and_headings() -> None:
+    (passage,) = passages([ANSWER])
+
+    assert shown(passage) == f"Handbook > Rules\n{ANSWER}"

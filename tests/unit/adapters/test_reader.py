@@ -1,0 +1,91 @@
+"""The bundled reader: the place of an answer, and relevance that can be ranked by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from app.adapters.reader import LONGEST_ANSWER, BundledReader, likeliest
+from app.core.ports import Reranker
+from tests.contract.reranker import QUESTION, TEXTS, RerankerContract
+
+FACTS = [
+    ("When was the plant in Lund opened?",
+     "The plant in Lund was opened in 1987 and employs 240 people.", "1987"),
+    ("How many people work in Lund?",
+     "The plant in Lund was opened in 1987 and employs 240 people.", "240"),
+    ("Who founded the company?",
+     "Meridian Pumps was founded by Astrid Lindqvist in a boat shed.", "Lindqvist"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reader() -> BundledReader:
+    return BundledReader(threads=2)
+
+
+class TestBundledReader(RerankerContract):
+    @pytest.fixture
+    def reranker(self, reader: BundledReader) -> Reranker:
+        return reader
+
+
+@pytest.mark.parametrize(("question", "text", "answer"), FACTS)
+async def test_a_fact_is_found_at_its_place(
+    reader: BundledReader, question: str, text: str, answer: str
+) -> None:
+    (reading,) = await reader.read(question, [text])
+
+    assert answer in text[reading.start : reading.end]
+
+
+async def test_what_answers_is_told_from_what_does_not(reader: BundledReader) -> None:
+    right, wrong = await reader.read(QUESTION, [TEXTS[0], TEXTS[2]])
+
+    assert right.relevance > wrong.relevance
+    assert right.answerable > wrong.answerable
+
+
+async def test_a_passage_is_read_once_for_ranking_and_answering(
+    reader: BundledReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await reader.read(QUESTION, TEXTS)
+    monkeypatch.setattr(reader, "_session", None)
+
+    assert await reader.read(QUESTION, TEXTS[::-1]) == first[::-1]
+
+
+@pytest.mark.parametrize("question", ["", " ", "???", "東京", "x" * 20_000, "why " * 3000])
+async def test_odd_questions_and_texts_are_read_too(reader: BundledReader, question: str) -> None:
+    texts = ["", "\n", "🙂", "A fact. " * 2000, "東京は日本の首都です。"]
+
+    for text, reading in zip(texts, await reader.read(question, texts), strict=True):
+        assert 0 <= reading.start <= reading.end <= len(text)
+        assert 0 <= reading.confidence <= 1
+
+
+LOGITS = st.integers(1, 40).flatmap(
+    lambda n: st.tuples(
+        *[arrays(np.float32, n, elements=st.floats(-50, 50, width=32)) for _ in range(2)]
+    )
+)
+
+
+@given(LOGITS)
+def test_the_likeliest_answer_is_the_best_of_all_short_ones(
+    logits: tuple[np.ndarray, np.ndarray],
+) -> None:
+    starts, ends = logits
+    first, last, confidence = likeliest(starts, ends)
+
+    assert 0 <= first <= last < min(len(starts), first + LONGEST_ANSWER)
+    assert 0 <= confidence <= 1
+    best = max(
+        starts[i] + ends[j]
+        for i in range(len(starts))
+        for j in range(i, min(len(starts), i + LONGEST_ANSWER))
+    )
+    assert starts[first] + ends[last] == pytest.approx(best, abs=1e-3)

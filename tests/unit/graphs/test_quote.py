@@ -1,0 +1,86 @@
+"""The extractive reader: a fact in its own few words, anything else in whole sentences."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+import pytest_asyncio
+
+from app.adapters.onnx_dense import BundledEncoder
+from app.adapters.ranker import CalibratedRanker
+from app.adapters.reader import BundledReader
+from app.adapters.sentence_scorer import SentenceScorer
+from app.core.run import Run
+from app.core.types import Passage, Scores
+from graphs.context import DraftSentence, Evidence
+from graphs.skills.quote import ExtractiveReader
+
+Parts = tuple[CalibratedRanker, BundledReader, SentenceScorer]
+PLANT = "The plant in Lund was opened in 1987. It employs 240 people. The canteen is on floor two."
+PUMP = (
+    "To replace the pump head, close both valves first. Then loosen the four screws crosswise. "
+    "Fit the new head and tighten the screws to 4.5 Nm."
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parts() -> AsyncIterator[Parts]:
+    reader, encoder = BundledReader(threads=2), BundledEncoder()
+    yield CalibratedRanker.load(reader), reader, SentenceScorer.load(encoder)
+    await reader.close()
+    await encoder.close()
+
+
+async def written(
+    parts: Parts,
+    question: str,
+    texts: Sequence[str],
+    *,
+    threshold: float = 0.0,
+    sure: float = 0.0,
+) -> list[DraftSentence]:
+    ranker, reader, scorer = parts
+    passages = [
+        Passage(
+            document_id=str(n), title="Handbook", source="handbook.md", page=None, heading="",
+            start=100, end=100 + len(text), text=text, score=0.5,
+            scores=Scores(dense=0.5, bm25=5.0, fused=0.8),
+        )
+        for n, text in enumerate(texts)
+    ]  # fmt: skip
+    judged = await ranker.judge(question, passages)
+    evidence = [Evidence(n, p, p.start, p.text) for n, p in enumerate(judged, start=1)]
+    writer = ExtractiveReader(ranker, reader, scorer, threshold=threshold, sure=sure, most=2)
+    return [s async for s in writer.write(question, evidence, "", Run(deadline_ms=60_000))]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_fact_is_answered_in_a_few_words_with_its_sentence_as_proof(parts: Parts) -> None:
+    (sentence,) = await written(parts, "When was the plant in Lund opened?", [PUMP, PLANT])
+    (quote,) = sentence.quotes
+
+    assert "1987" in sentence.text and len(sentence.text.split()) <= 6
+    assert quote.text == "The plant in Lund was opened in 1987."
+    assert PLANT[quote.start - 100 : quote.end - 100] == quote.text
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_how_to_do_something_is_answered_in_whole_sentences(parts: Parts) -> None:
+    sentences = await written(parts, "How do I replace the pump head?", [PLANT, PUMP])
+
+    assert sentences
+    assert all(s.text == " ".join(s.quotes[0].text.split()) for s in sentences)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_who_is_not_sure_of_the_place_quotes_the_sentence(parts: Parts) -> None:
+    sentences = await written(parts, "When was the plant in Lund opened?", [PLANT], sure=2.0)
+
+    assert sentences[0].text == "The plant in Lund was opened in 1987."
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_evidence_that_does_not_answer_is_not_quoted(parts: Parts) -> None:
+    assert await written(parts, "Who won the cup in 1998?", [PLANT, PUMP], threshold=1.0) == []
+    assert await written(parts, "Who won the cup in 1998?", []) == []

@@ -1,4 +1,9 @@
-"""The time that a question names, in English."""
+"""The time of which a question wants documents, in English.
+
+Most times in questions are those of events: "what failed in October 2025?" may well be told
+in a report of November. So a time counts only where the question speaks of documents, or of
+what was written, decided or changed.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +42,23 @@ _PAST = re.compile(
     rf"\b(?:in|within|over|during|of|from) the (?:last|past) "
     rf"(\d{{1,3}})\s+(day|week|month|year)s{END}"
 )
+_OF_DOCUMENTS = re.compile(
+    r"\b(?:announce(?:[ds]|ments?)?|chang(?:ed|es?)|circulars?|decide[ds]?|decisions?|discussed|"
+    r"documents?|e-?mails?|files?|introduced|issued?|letters?|mails?|meetings?|memos?|mentioned|"
+    r"messages?|minutes|news|newsletters?|notes?|pdfs?|posted|presentations?|published|releases?|"
+    r"reports?|said|says?|sent|slides|spreadsheets?|updated?|updates|versions?|written|wrote)\b"
+)
 _DAYS: Mapping[str, int] = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
 def period(question: str, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """The time that a question names, from its beginning on and before its end.
+    """The time from whose beginning on and before whose end the documents are.
 
     "Last" week, month or year is the one of the calendar before this one, in UTC.
     """
     text = " ".join(question.lower().split())
+    if not _OF_DOCUMENTS.search(text):
+        return None, None
     since: datetime | None = None
     until: datetime | None = None
     if found := _FROM_TO.search(text):

@@ -28,11 +28,11 @@ async def test_a_condition_that_holds_is_kept_and_one_that_finds_nothing_is_drop
     library: Library,
 ) -> None:
     async with library.open(**RULE) as footnote:
-        holds = await hear(footnote, f"{LEAVE_QUESTION} Tell me since 2020.", trace=True)
+        holds = await hear(footnote, f"{LEAVE_QUESTION} What was said since 2020?", trace=True)
         assert narrowed(holds) == "from 2020-01-01"
         assert LEAVE in holds.text and holds.answer.skipped == []
 
-        fails = await hear(footnote, f"{LEAVE_QUESTION} Tell me as in 1999.", trace=True)
+        fails = await hear(footnote, f"{LEAVE_QUESTION} What was said in 1999?", trace=True)
         assert narrowed(fails) == "from 1999-01-01, before 2000-01-01"
         assert LEAVE in fails.text
         assert fails.answer.skipped == [
@@ -54,7 +54,7 @@ async def test_a_tag_of_another_tenant_is_unknown(library: Library) -> None:
 
 async def test_the_callers_filter_holds_whatever_the_question_asks_for(library: Library) -> None:
     async with library.open(**RULE) as footnote:
-        question = "Which daily allowance is there, of:default, since 2020?"
+        question = "Which daily allowance was announced, of:default, since 2020?"
         heard = await hear(footnote, question, filters={"title": "Offices"})
         assert {citation.title for citation in heard.answer.citations} <= {"Offices"}
 
@@ -63,14 +63,14 @@ async def test_where_the_evidence_is_thin_other_documents_are_searched_too(
     library: Library,
 ) -> None:
     async with library.open(**RULE, answer=NOTHING_DOES) as footnote:
-        heard = await hear(footnote, f"{LEAVE_QUESTION} Tell me since 2020.")
+        heard = await hear(footnote, f"{LEAVE_QUESTION} What was said since 2020?")
     assert heard.nodes.count("retrieve") == 2
     assert "filters: too little is from 2020-01-01; searched without" in heard.answer.skipped
 
 
 async def test_nothing_is_read_unless_it_is_wanted(library: Library) -> None:
     async with library.open() as footnote:
-        heard = await hear(footnote, f"{LEAVE_QUESTION} Tell me as in 1999.", trace=True)
+        heard = await hear(footnote, f"{LEAVE_QUESTION} What was said in 1999?", trace=True)
     assert narrowed(heard) == "" and heard.answer.skipped == []
 
 
@@ -94,7 +94,7 @@ async def test_the_model_reads_filters_and_the_rule_stands_in(
         assert heard.answer.status is Status.ANSWERED
 
         Chat(server, filters=Failing(500), **said)
-        heard = await hear(footnote, f"{LEAVE_QUESTION} Since 2021?", trace=True)
+        heard = await hear(footnote, f"{LEAVE_QUESTION} What was said since 2021?", trace=True)
         assert narrowed(heard) == "from 2021-01-01"
         assert heard.answer.skipped == ["filters: the chat model failed (500); done by rule"]
     assert not server.unexpected

@@ -158,11 +158,11 @@ async def test_what_the_question_itself_keeps_out_is_told_so(footnote: Footnote)
     reading = replace(footnote, base=replace(footnote.base, skills=skills))
     leave = await document_id(footnote, "leave")
 
-    new = await reading.why_not(f"{QUESTION} Since 2010?", leave, Scope())
+    new = await reading.why_not(f"{QUESTION} What was said since 2010?", leave, Scope())
     assert new.lost_at == "filter" and "from 2010-01-01" in new.reason
-    old = await reading.why_not(f"{QUESTION} As in 2001?", leave, Scope())
+    old = await reading.why_not(f"{QUESTION} What was said in 2001?", leave, Scope())
     assert old.evidence == [1] and "from 2001-01-01" in stage(old, "filter").why
-    never = await reading.why_not(f"{QUESTION} As in 1999?", leave, Scope())
+    never = await reading.why_not(f"{QUESTION} What was said in 1999?", leave, Scope())
     assert never.evidence == [1] and "searched without" in stage(never, "filter").why
 
 

@@ -60,14 +60,14 @@ async def read(question: str, shelf: Shelf | None = None, scope: Scope | None = 
     [
         ("What has changed since March 2024?", "2024-03", None),
         ("What has changed since 2024-03-09?", "2024-03-09", None),
-        ("Which rules came after 2023?", "2024", None),
+        ("Which rules were issued after 2023?", "2024", None),
         ("What was decided in 2023?", "2023", "2024"),
         ("In March 2024, what was decided?", "2024-03", "2024-04"),
         ("What does the memo of 5 December 2024 say?", "2024-12-05", "2024-12-06"),
         ("What does the memo of December 31st, 2024 say?", "2024-12-31", "2025"),
         ("Which memos from Q4 2024 are there?", "2024-10", "2025"),
         ("What was sent before May 2022?", None, "2022-05"),
-        ("What was valid until 2022?", None, "2023"),
+        ("Which versions were sent until 2022?", None, "2023"),
         ("What was sent between March 2023 and June 2024?", "2023-03", "2024-07"),
         ("What was sent from 2021 to 2022?", "2021", "2023"),
         ("What did we decide last week?", "2026-03-02", "2026-03-09"),
@@ -76,16 +76,19 @@ async def read(question: str, shelf: Shelf | None = None, scope: Scope | None = 
         ("What did we decide this month?", "2026-03", None),
         ("What did we decide in the last 30 days?", "2026-02-09", None),
         ("What is the limit?", None, None),
-        ("Do I need a visa for more than 2023 kilometres?", None, None),
-        ("Is it done in 2000 cases?", None, None),
+        ("Is it said in 2000 cases?", None, None),
         ("What was decided in 2024-13?", None, None),
         ("What was decided since 31 February 2024?", None, None),
         ("What was sent between 2024 and 2023?", None, None),
+        ("What caused the failure of the telemetry service in October 2025?", None, None),
+        ("How much may I spend without a purchase order in 2026?", None, None),
+        ("Sepsis related mortality has risen from 2009 to 2014.", None, None),
+        ("I had five days of holiday left at the end of last year: until when?", None, None),
         ("Does the 2023 report name a limit?", None, None),
         ("How long do I have to be here before my last year starts again?", None, None),
     ],
 )
-def test_the_time_that_a_question_names(
+def test_the_time_of_which_a_question_wants_documents(
     question: str, since: str | None, until: str | None
 ) -> None:
     assert period(question, NOW) == (moment(since or ""), moment(until or ""))
@@ -140,7 +143,7 @@ async def test_only_tags_of_documents_that_the_caller_may_see_are_looked_at() ->
 
 async def test_tags_are_read_again_only_after_a_change_and_only_when_one_is_named() -> None:
     shelf, rule = Shelf(), RuleFilters()
-    for question in ("What is the limit?", "Since 2024?", "team:hr", "team:finance"):
+    for question in ("What is the limit?", "Changes since 2024?", "team:hr", "team:finance"):
         await rule.read(question, cast(ChunkStore, shelf), Scope(), run())
     assert len(shelf.reads) == 1
     shelf.changes += 1
@@ -149,7 +152,7 @@ async def test_tags_are_read_again_only_after_a_change_and_only_when_one_is_name
 
 
 @given(st.text(max_size=200) | st.lists(st.sampled_from(
-    ["since", "in", "2024", "2024-99", "march", "31", "last", "year", "from", "to", "the",
+    ["since", "in", "sent", "2024", "2024-99", "march", "31", "last", "year", "from", "to", "the",
      "between", "and", "pdf", "q4", "month", ":", "=", "team", "finance", "?", "-", "99"]
 ), max_size=12).map(" ".join))  # fmt: skip
 async def test_no_question_breaks_it_and_no_time_ends_before_it_begins(question: str) -> None:
@@ -184,7 +187,7 @@ async def test_the_model_reads_what_rules_do_not_and_makes_nothing_up() -> None:
 async def test_what_the_model_says_without_sense_is_no_condition(wish: dict[str, Any]) -> None:
     store = cast(ChunkStore, Shelf())
     model = ModelFilters(FakeGateway({"filters": wish}), RuleFilters())
-    assert not await model.read("In 2024?", store, Scope(), run())
+    assert not await model.read("Changes in 2024?", store, Scope(), run())
 
 
 async def test_without_the_model_the_rule_reads() -> None:

@@ -117,9 +117,9 @@ async def make_pairs(library: Library, *, most: int, seed: int = 0) -> list[Pair
     headings(library.texts, places, rng, share=1.0)
     statements(library.texts, places, rng)
     for _ in range(_ROUNDS):
+        without_help(library.texts, list(places), rng, share=_SHARE)
         if len(library.texts.pairs) > most / (1 - _HELD_OUT):
             break
-        without_help(library.texts, list(places), rng, share=_SHARE)
     pairs = list({(p.question, p.passage): p for p in library.texts.pairs}.values())
     pairs = [pairs[i] for i in rng.permutation(len(pairs))]
     pairs = [*await _liked(library), *pairs]
@@ -140,11 +140,12 @@ def _held_out(library: Library, pairs: Sequence[Pair], rng: np.random.Generator)
     """Documents drawn until enough questions are about them."""
     about = Counter(library.texts.passages[pair.passage].page for pair in pairs)
     wanted = min(max(FEWEST, _HELD_OUT * len(pairs)), MOST_HELD_OUT)
-    found: set[str] = set()
-    for number in rng.permutation(len(about)):
-        if sum(about[page] for page in found) >= wanted:
-            break
-        found.add(list(about)[number])
+    pages, found, count = list(about), set[str](), 0
+    for number in rng.permutation(len(pages)):
+        page = pages[number]
+        if count < wanted and count + about[page] <= len(pairs) / 2:  # one may be a whole book
+            found.add(page)
+            count += about[page]
     return found
 
 

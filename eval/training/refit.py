@@ -49,8 +49,13 @@ class Fitted:
     verdict: Verdict
 
 
-async def fit(settings: Settings, *, tenant: str, progress: Progress | None = None) -> Fitted:
+async def fit(
+    settings: Settings, *, tenant: str, most: int = LEARNED, progress: Progress | None = None
+) -> Fitted:
     """Fit, measure, and keep the result if it is better.
+
+    Args:
+        most: Questions that are fitted on.
 
     Raises:
         InputError: There is too little text.
@@ -60,7 +65,7 @@ async def fit(settings: Settings, *, tenant: str, progress: Progress | None = No
     async with open_footnote(settings) as footnote:
         told(0, 100, "reading the documents")
         library = await read_library(footnote, tenant)
-        pairs = await make_pairs(library, most=LEARNED)
+        pairs = await make_pairs(library, most=most)
         found = await searched(library, pairs)
         reader = await asyncio.to_thread(parts.reader, settings)
         other = await asyncio.to_thread(parts.cross_encoder, settings)

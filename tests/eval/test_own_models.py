@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,7 @@ from app.adapters.ranker import WEIGHTS, CalibratedRanker
 from app.adapters.reader import BundledReader
 from app.core.errors import ConfigError, InputError
 from app.core.settings import Settings, load_settings
-from app.wiring import open_footnote
-from tests.support.paths import HANDBOOK
+from tests.support.paths import HANDBOOK, ROOT
 from tests.support.tiny_models import tiny_cross_encoder
 
 
@@ -26,11 +28,15 @@ def torch() -> None:
     pytest.importorskip("transformers")
 
 
-async def _ingested(folder: Path, *paths: Path, **more: object) -> Settings:
-    settings = load_settings(data_dir=folder, **more)
-    async with open_footnote(settings) as footnote:
-        await footnote.ingest(list(paths), tenant="default", tags={})
-    return settings
+def _ingested(folder: Path, place: Path, **more: object) -> Settings:
+    """As a user does it, by a command of its own."""
+    subprocess.run(
+        [sys.executable, "-m", "app.cli.main", "ingest", str(place)],
+        env={**os.environ, "FOOTNOTE_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+    )
+    return load_settings(data_dir=folder, **more)
 
 
 @pytest.mark.usefixtures("torch")
@@ -51,7 +57,7 @@ def test_the_weights_come_out_of_the_graph_as_they_went_in() -> None:
 async def test_adapting_keeps_what_is_better_or_tells_the_numbers(tmp_path: Path) -> None:
     from eval.training.adapt import adapt
 
-    settings = await _ingested(tmp_path, HANDBOOK)
+    settings = _ingested(tmp_path, HANDBOOK)
     counted = await adapt(settings, tenant="default", minutes=0.05, dry_run=True)
     assert sum(counted.learned.values()) >= 100
     assert counted.verdict is None
@@ -69,7 +75,7 @@ async def test_adapting_keeps_what_is_better_or_tells_the_numbers(tmp_path: Path
 async def test_too_little_text_is_said_before_anything_is_trained(tmp_path: Path) -> None:
     from eval.training.adapt import adapt
 
-    settings = await _ingested(tmp_path / "data", HANDBOOK / "remote-work.md")
+    settings = _ingested(tmp_path / "data", HANDBOOK / "remote-work.md")
 
     with pytest.raises(InputError, match="too little text"):
         await adapt(settings, tenant="default", minutes=1)
@@ -84,9 +90,9 @@ async def test_the_score_is_fitted_to_another_cross_encoder(tmp_path: Path) -> N
 
     model = str(tiny_cross_encoder(tmp_path / "tiny"))
     data = tmp_path / "data"
-    settings = await _ingested(data, HANDBOOK, reranking={"model": model})
+    settings = _ingested(data, HANDBOOK, reranking={"model": model})
 
-    found = await fit(settings, tenant="default")
+    found = await fit(settings, tenant="default", most=100)
 
     before, after = found.weights["relevance"]
     assert found.reranker == model

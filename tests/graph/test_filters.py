@@ -30,11 +30,11 @@ async def test_a_condition_that_holds_is_kept_and_one_that_finds_nothing_is_drop
     async with library.open(**RULE) as footnote:
         holds = await hear(footnote, f"{LEAVE_QUESTION} What was said since 2020?", trace=True)
         assert narrowed(holds) == "from 2020-01-01"
-        assert LEAVE in holds.text and holds.answer.skipped == []
+        assert "25" in holds.text and holds.answer.skipped == []
 
         fails = await hear(footnote, f"{LEAVE_QUESTION} What was said in 1999?", trace=True)
         assert narrowed(fails) == "from 1999-01-01, before 2000-01-01"
-        assert LEAVE in fails.text
+        assert "25" in fails.text
         assert fails.answer.skipped == [
             "filters: nothing is from 1999-01-01, before 2000-01-01; searched without"
         ]

@@ -36,7 +36,7 @@ from app.core.ports import Reader
 from app.core.types import Passage, Reading
 from eval.training.candidates import Found, collect
 
-QUESTIONS = 160
+QUESTIONS = 100
 DEPTH, SPARE = 24, 4
 """How many candidates are judged, and how many more are read to take their place."""
 KEPT = 8

@@ -7,7 +7,7 @@ import pytest
 from app.core.exchange import Ask
 from app.core.types import Scope, Status
 from app.service import Footnote
-from graphs.nodes.abstain import NO_ANSWER
+from graphs.nodes.abstain import NO_DOCUMENTS
 from tests.graph.library import ALLOWANCE, LEAVE, LEAVE_QUESTION, RIVAL, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,5 +88,5 @@ async def test_steps_are_told_one_by_one_and_details_only_when_asked_for(
 
 async def test_nothing_near_is_said_when_nothing_was_found(reader: Footnote) -> None:
     heard = await hear(reader, LEAVE_QUESTION, tenant="nobody")
-    assert heard.answer.answer == NO_ANSWER
+    assert heard.answer.answer == NO_DOCUMENTS
     assert heard.answer.citations == []

@@ -57,6 +57,8 @@ class StillStore:
 class StillEncoder:
     """The part of both encoders that a question uses."""
 
+    max_tokens = 1000
+
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """The same vector for each text."""
         return np.full((len(texts), _DIMENSIONS), _DIMENSIONS**-0.5, dtype=np.float32)

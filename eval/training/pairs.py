@@ -185,9 +185,7 @@ def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator
     seen: Counter[str] = Counter()
     for place in places:
         passage = found.passages[place]
-        path, leaf = (
-            passage.context.rsplit(" > ", 1) if " > " in passage.context else ("", passage.context)
-        )
+        path, leaf = passage.context.rsplit(" > ", 1) if " > " in passage.context else ("", passage.context)
         question = re.sub(r"^(Chapter |Section )?[\dA-Z]{0,2}[\d.]*\.?\s+", "", leaf).strip()
         body = re.sub(r"^#+ [^\n]*\n+", "", passage.body)
         if not 1 <= len(words(question)) <= 20 or len(words(body)) < 12:
@@ -202,9 +200,7 @@ def _headings(found: Collection, places: Sequence[int], rng: np.random.Generator
             question = f"{title} {question}".strip()
         kind = "faq" if faq else "definition" if dictionary else "title"
         if dictionary:
-            question = str(
-                rng.choice(["{}", "what is {}", "define {}", "{} meaning", "what does {} mean"])
-            ).format(question)
+            question = str(rng.choice(["{}", "what is {}", "define {}", "{} meaning", "what does {} mean"])).format(question)
         context = passage.context if rng.random() < _KEPT_HEADING else path
         shown = replace(passage, context=context, body=body)
         held_out = passage.source in HELD_OUT_PACKAGES

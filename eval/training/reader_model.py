@@ -92,6 +92,8 @@ def start_from(folder: Path) -> ReaderModel:
     """A model that knows no more than the bundled encoder; its word table stays as it is."""
     from transformers import BertModel
 
-    encoder = BertModel.from_pretrained(folder, attn_implementation="sdpa", add_pooling_layer=False)
+    encoder = BertModel.from_pretrained(
+        folder, attn_implementation="sdpa", add_pooling_layer=False
+    )
     encoder.embeddings.word_embeddings.weight.requires_grad_(False)
     return ReaderModel(encoder)

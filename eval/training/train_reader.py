@@ -112,7 +112,9 @@ class Encoder:
             first = max(first, last - room + 1)
         told = encoding.ids[first : first + room]
         shift = len(asked) + 2 - first
-        within = [(a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)]
+        within = [
+            (a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)
+        ]
         return Row([CLS, *asked, SEP, *told, SEP], len(asked), within, gold, answers, weight)
 
 
@@ -126,10 +128,7 @@ def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[
     """Groups of like length together, at most ROWS rows at once, in random order."""
     order = rng.permutation(len(groups))
     for start in range(0, len(order), MEGABATCH * 8):
-        some = sorted(
-            (groups[i] for i in order[start : start + MEGABATCH * 8]),
-            key=lambda g: g.size / len(g.rows),
-        )
+        some = sorted((groups[i] for i in order[start : start + MEGABATCH * 8]), key=lambda g: g.size / len(g.rows))
         found: list[list[Group]] = [[]]
         for group in some:
             if sum(len(g.rows) for g in found[-1]) + len(group.rows) > ROWS:
@@ -186,13 +185,7 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
 
 
 def train(
-    model: ReaderModel,
-    groups: Sequence[Group],
-    *,
-    epochs: int,
-    seed: int,
-    out: Path,
-    every_s: float,
+    model: ReaderModel, groups: Sequence[Group], *, epochs: int, seed: int, out: Path, every_s: float
 ) -> None:
     """Train for some epochs; a checkpoint every `every_s` seconds."""
     rng = np.random.default_rng(seed)

@@ -57,7 +57,7 @@ class StillStore:
 class StillEncoder:
     """The part of both encoders that a question uses."""
 
-    max_tokens = 1000
+    max_tokens = 256
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """The same vector for each text."""

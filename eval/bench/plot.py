@@ -70,6 +70,7 @@ def _draw_groups(file: Path, picture: Groups) -> None:
     for place, (name, values) in enumerate(picture.series.items()):
         places = [group + (place - (count - 1) / 2) * width for group in range(len(values))]
         axes.bar(places, values, width, label=name, color=_SHADES[place % len(_SHADES)])
+    axes.margins(x=0.01)
     axes.set_xticks(range(len(picture.groups)), picture.groups, rotation=25, ha="right")
     axes.set_ylabel(picture.unit)
     figure.suptitle(picture.title, x=0.01, ha="left")

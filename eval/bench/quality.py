@@ -22,10 +22,10 @@ _PEERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Haystack": ("quality_haystack", {}),
 }
 _WITH_CROSS_ENCODER = "LangChain, lower-case words, cross-encoder"
-_OTHER = (
-    "LangChain EnsembleRetriever (rank_bm25 + qdrant-client local mode), LlamaIndex "
-    "QueryFusionRetriever (its store + bm25s), Haystack pipeline (in-memory): reciprocal rank "
-    "fusion of the same passages by the same model"
+_OTHER = "LangChain, LlamaIndex, Haystack: rank fusion, same passages, same model"
+_WHAT = (
+    "LangChain is EnsembleRetriever over rank_bm25 and qdrant-client's local mode, LlamaIndex "
+    "QueryFusionRetriever over its own store and bm25s, Haystack a pipeline over its memory store"
 )
 
 
@@ -42,7 +42,7 @@ def run(judged: Judged) -> Outcome:
     for name in names:
         locate(judged.data, name)
     peers = dict(_PEERS)
-    notes = []
+    notes = [_WHAT]
     if judged.cross_encoder:
         peers[_WITH_CROSS_ENCODER] = (
             "quality_langchain",

@@ -179,15 +179,20 @@ def _bars(
 
 
 def rows(measured: Sequence[Measured]) -> list[Row]:
-    """Footnote's whole ranking against each library, on the sets that all of them searched."""
+    """Footnote against each library, on the sets that all of them searched: the fused search,
+    which is what they do, and the whole ranking."""
     shared, others = searched_by_all(measured)
-    found = []
-    ms, points = place(shared, stage("ranking")) if others else (0.0, 0.0)
+    found: list[Row] = []
+    if not others:
+        return found
+    ms, fused = place(shared, stage("fusion"))
+    _, ranked = place(shared, stage("ranking"))
     for name in others:
-        other_ms, other_points = place(shared, other(name))
+        other_ms, points = place(shared, other(name))
         found += [
-            Row(f"nDCG@10, {name}", "points", points, other_points, more_is_better=True),
-            Row(f"search p50, {name}", "ms", ms, other_ms),
+            Row(f"fused, p50, {name}", "ms", ms, other_ms),
+            Row(f"fused, nDCG@10, {name}", "points", fused, points, more_is_better=True),
+            Row(f"whole ranking, nDCG@10, {name}", "points", ranked, points, more_is_better=True),
         ]
     return found
 

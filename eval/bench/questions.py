@@ -49,6 +49,7 @@ def run(judged: Judged) -> Outcome:
         rows=[
             Row("answer alone, p50", "ms", alone),
             Row(f"answers, {_CLIENTS} clients", "per s", rate, _PUBLISHED, more_is_better=True),
+            Row("CPU time of an answer", "ms", 1e3 * min(found["cpu_s"])),
             Row(f"an answer's time, {_CLIENTS} clients, p95", "ms", busy),
         ],
         bars=[

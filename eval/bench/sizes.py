@@ -78,4 +78,4 @@ class Judged:
 QUICK_JUDGED = Judged(
     sets=("docs_rag", "cranfield", "chunking_eval", "xquad"), questions=25, answers=32
 )
-WHOLE_JUDGED = Judged(questions=300, peers_on=())
+WHOLE_JUDGED = Judged(questions=200, peers_on=())

@@ -23,8 +23,8 @@ _SHOWN = 6  # steps
 def measure(
     *, data: str, cache: str, sets: Sequence[str], answers: int, clients: int, rounds: int
 ) -> dict[str, Any]:
-    """By round: milliseconds of each answer, alone and with all clients at once, and answers a
-    second; the share that was answered, and the steps that took longest.
+    """By round: milliseconds of each answer, alone and with all clients at once, answers a
+    second, and CPU seconds of an answer; the share that was answered, and the longest steps.
 
     Args:
         data: Folder of the judged sets.
@@ -42,7 +42,7 @@ async def _measure(
 ) -> dict[str, Any]:
     filled = [read(data, name) for name in sets]
     questions = _mixed(filled[:-1], _WARM_UP + 2 * answers * rounds)
-    found: dict[str, Any] = {"alone_ms": [], "busy_ms": [], "a_second": []}
+    found: dict[str, Any] = {"alone_ms": [], "busy_ms": [], "a_second": [], "cpu_s": []}
     given: list[Answer] = []
     async with open_filled(filled, cache) as (footnote, _):
         found["chunks"] = (await footnote.store.info()).chunks
@@ -52,9 +52,10 @@ async def _measure(
         steps = _steps(given)
         for _ in range(rounds):
             waiting = islice(questions, answers)
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             ms = await asyncio.gather(*(_client(footnote, waiting, given) for _ in range(clients)))
             found["a_second"].append(answers / (time.perf_counter() - started))
+            found["cpu_s"].append((time.process_time() - worked) / answers)
             found["busy_ms"].append(list(chain.from_iterable(ms)))
     answered = sum(answer.status is not Status.ABSTAINED for answer in given)
     return found | {"answered": answered / len(given), "steps": steps}

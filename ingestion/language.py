@@ -94,6 +94,10 @@ _COMMONEST = {
         "worden naar uit maar nog wordt tot over hebben heeft deze was dit werd kan meer",
     }.items()
 }
+_COMMON_IN = {
+    word: [name for name, words in _COMMONEST.items() if word in words]
+    for word in frozenset().union(*_COMMONEST.values())
+}
 
 _LANGUAGES = {
     "latin": {
@@ -170,9 +174,11 @@ def _evident(prose: str) -> str:
     words = _WORD.findall(prose.lower(), 0, _GLANCE)
     if len(words) < _FEWEST_WORDS:
         return ""
-    counts = Counter(words)
-    votes = {name: sum(counts[word] for word in words) for name, words in _COMMONEST.items()}
-    (first, most), (_, next_most) = Counter(votes).most_common(2)
+    votes = Counter(dict.fromkeys(_COMMONEST, 0))
+    for word, count in Counter(words).items():
+        for name in _COMMON_IN.get(word, ()):
+            votes[name] += count
+    (first, most), (_, next_most) = votes.most_common(2)
     return first if most > _EVERYWHERE * len(words) and most > _FAR_AHEAD * next_most else ""
 
 

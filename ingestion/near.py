@@ -13,7 +13,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ _BANDS, _ROWS = 6, 5  # texts as alike as 0.9 share a band in 995 of 1,000 cases
 _RUN = 5  # words
 _FEWEST_WORDS = 20
 _AT_ONCE = 4096  # runs hashed together: 1 MB of memory
+_KNOWN = 20_000  # words whose hash is remembered
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, as Knuth advises
 # Where words are not set apart, a character is a word: Thai to Lao, Burmese, Khmer, kana, Han.
 _WORD = re.compile(
@@ -55,12 +56,17 @@ def _words(text: str) -> list[str]:
 
 def _runs(words: list[str]) -> NDArray[np.uint32]:
     """A hash of each run of five words, each once."""
-    hashes = np.array([zlib.crc32(word.encode("utf-8", "replace")) for word in words], np.uint64)
+    hashes = np.fromiter(map(_hash, words), np.uint64, len(words))
     mixed = np.zeros(len(words) - _RUN + 1, np.uint64)
     for offset in range(_RUN):
         mixed = (mixed + hashes[offset : offset + len(mixed)]) * _MULTIPLIER
         mixed ^= mixed >> np.uint64(32)
     return np.unique(mixed.astype(np.uint32))
+
+
+@lru_cache(_KNOWN)
+def _hash(word: str) -> int:
+    return zlib.crc32(word.encode("utf-8", "replace"))
 
 
 def _mixed(runs: NDArray[np.uint32]) -> NDArray[np.uint32]:

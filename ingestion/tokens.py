@@ -10,18 +10,18 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 _BATCH_CHARS = 50_000
 _KNOWN = 20_000  # words that are remembered, 3 MB
 _SIMPLE = re.compile(r"[\t\n\r -~]*")
 # BERT's words in such a text: letters and digits, or one sign of punctuation.
-_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
+_WORD = re.compile(r"([A-Za-z0-9]+|[!-/:-@\[-`{-~])")
 # In any text it divides words at these; other control characters do not even divide.
-_RUN = re.compile("[^\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_RUN = re.compile("([^\t\n\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+)")
 
 
 class Tokens:
@@ -39,30 +39,31 @@ class Tokens:
         self._special = [token["content"] for token in parts["added_tokens"]]
         self._inner = lru_cache(_KNOWN)(self._encoded)
 
-    def places(self, text: str) -> array[int]:
+    def places(self, text: str) -> Sequence[int]:
         """The character at which each token begins, in order."""
-        places = array("q")
         if not self._by_words:
-            for start, end in pairwise(_line_ends(text)):
-                places.extend(start + place for place in self._encoded(text[start:end]))
-            return places
+            parts = [text[start:end] for start, end in pairwise(_line_ends(text))]
+            return _moved(accumulate(map(len, parts), initial=0), map(self._encoded, parts))
         simple = _SIMPLE.fullmatch(text) and not any(token in text for token in self._special)
-        for word in (_WORD if simple else _RUN).finditer(text):
-            start, inner = word.start(), self._inner(word[0])
-            if inner == (0,):
-                places.append(start)
-            else:
-                places.extend([start + place for place in inner])
-        return places
+        parts = (_WORD if simple else _RUN).split(text)  # in turns what is between, and a word
+        starts = islice(accumulate(map(len, parts)), 0, None, 2)
+        return _moved(starts, map(self._inner, parts[1::2]))
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has."""
+        if self._by_words:
+            return [len(self.places(text)) for text in texts]
         found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in found]
 
     def _encoded(self, text: str) -> tuple[int, ...]:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return tuple(first for first, _ in encoding.offsets)
+
+
+def _moved(starts: Iterable[int], inner: Iterable[Sequence[int]]) -> Sequence[int]:
+    """Places in the text, given those in each part of it and where the parts begin."""
+    return array("q", [start + place for start, own in zip(starts, inner) for place in own])  # noqa: B905
 
 
 def _line_ends(text: str) -> list[int]:

@@ -41,7 +41,7 @@ def passage(name: str, *, rerank: float | None = None, text: str = "text") -> Pa
         start=0,
         end=len(text),
         text=text,
-        score=1.0,
+        score=rerank or 0.0,
         scores=Scores(rerank=rerank),
     )
 

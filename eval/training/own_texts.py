@@ -27,8 +27,8 @@ from eval.training.pairs import (
     Collection,
     Pair,
     Passage,
+    ask_by_rule,
     headings,
-    statements,
     without_help,
 )
 
@@ -115,7 +115,8 @@ async def make_pairs(library: Library, *, most: int, seed: int = 0) -> list[Pair
     rng = np.random.default_rng(seed)
     places = range(len(library.texts.passages))
     headings(library.texts, places, rng, share=1.0)
-    statements(library.texts, places, rng)
+    for place in places:
+        ask_by_rule(library.texts, place, rng)
     for _ in range(_ROUNDS):
         without_help(library.texts, list(places), rng, share=_SHARE)
         if len(library.texts.pairs) > most / (1 - _HELD_OUT):

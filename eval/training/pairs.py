@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from app.core.text import STOP_WORDS, Span, sentence_spans, words
+from eval.training.answers import recurring, statement, typed_answers
 from eval.training.corpora import Text
 
 SQUAD_HELD_OUT = ("Imperialism", "Packet_switching")
@@ -27,6 +28,7 @@ HELD_OUT_PACKAGES = ("gnucash-docs", "python3.11-doc")
 HELD_OUT_EVERY = 20  # of the search questions
 _KEPT_SENTENCE = 0.1  # a sentence taken out of its text stays in it as often as this
 _KEPT_HEADING = 0.3
+_STATEMENTS = 0.75  # of the passages, one in each
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
@@ -99,7 +101,9 @@ def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
     _evidence_questions(data, found)
     encyclopedic = len(found.passages)
     without_help(found, list(range(encyclopedic)), rng, share=0.5)
-    statements(found, list(range(encyclopedic)), rng)
+    for place, passage in enumerate(found.passages):
+        if passage.source != "squad2":
+            ask_by_rule(found, place, rng)
     first = len(found.passages)
     for text in texts:
         if english(text.body):
@@ -109,6 +113,18 @@ def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
     headings(found, range(first, len(found.passages)), rng, share=0.12)
     without_help(found, list(range(first, len(found.passages))), rng, share=0.12)
     return found
+
+
+def ask_by_rule(found: Collection, place: int, rng: np.random.Generator) -> None:
+    """What a sentence of a passage says, asked for: with it there, and with it taken out."""
+    passage = found.passages[place]
+    asked = statement(passage.body, rng) if rng.random() < _STATEMENTS else None
+    if asked:
+        found.ask("statement", asked.question, place, spans=asked.spans)
+    asked = recurring(passage.body, rng)
+    if asked:
+        shown = replace(passage, body=asked.body)
+        found.ask("recurring", asked.question, place, shown=shown, spans=asked.spans)
 
 
 def english(text: str) -> bool:
@@ -158,9 +174,10 @@ def _paragraph_questions(data: Path, found: Collection) -> None:
                 continue
             place = found.add(Passage("squad2", f"squad2/{place_of(body)}", title, body))
             for qa in paragraph["qas"]:
+                # Of a look-alike, what somebody could take for the answer.
+                marked = qa["answers"] or qa.get("plausible_answers", ())
                 spans = tuple(
-                    Span(a["answer_start"], a["answer_start"] + len(a["text"]))
-                    for a in qa["answers"]
+                    Span(a["answer_start"], a["answer_start"] + len(a["text"])) for a in marked
                 )
                 found.ask(
                     "paragraph", qa["question"].strip(), place, spans=tuple(dict.fromkeys(spans)),
@@ -256,102 +273,6 @@ def without_help(
             if len(best) >= 4:
                 drawn = rng.permutation(best)[: int(rng.integers(2, 6))]
                 found.ask("keywords", " ".join(drawn), place, held_out=held_out)
-
-
-_NAME = r"(?:[A-Z][\w'’.-]*[\w])(?:\s+(?:(?:of|de|the|von|van|and|&)\s+)?[A-Z][\w'’.-]*[\w])*"
-_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-_DATE = (
-    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}}(?!\d))?(?:,? ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
-    r"\d{1,2}(?:st|nd|rd|th) century"
-)
-_COUNT = (
-    r"[$£€]?\d[\d,.]*(?:\s*(?:%|percent|per cent|million|billion|thousand|hundred|km|miles|feet|"
-    r"metres|meters|years|people|episodes|members|seats|days|hours|minutes))?|"
-    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|twenty)\b"
-)
-TYPES = {"when": re.compile(_DATE), "number": re.compile(_COUNT), "name": re.compile(_NAME)}
-_ASKS = (
-    ("when", r"when|what year|which year|what date|what day|in what century"),
-    ("number", r"how (many|much|old|long|tall|far|high|big|large|often)"),
-    ("name", r"who|whose|whom|where|which|what (is the name|city|country|state)"),
-)
-
-
-def asked_type(question: str) -> str | None:
-    """What kind of words would answer: `when`, `number`, `name`, or None if it is open."""
-    low = question.lower()
-    return next((kind for kind, asks in _ASKS if re.search(rf"\b({asks})\b", low)), None)
-
-
-def typed_answers(question: str, body: str) -> Iterator[Span]:
-    """Places in a text whose words are of the kind that is asked for, not the question's own."""
-    kind = asked_type(question)
-    if kind is None:
-        return
-    known = set(words(question))
-    for match in TYPES[kind].finditer(body):
-        if not set(words(match.group())) - STOP_WORDS <= known:
-            yield Span(match.start(), match.end())
-
-
-_BE = re.compile(r"^(is|are|was|were|has|had|can|will|became|won|wrote|founded|made)$")
-
-
-def statements(found: Collection, places: Sequence[int], rng: np.random.Generator) -> None:
-    """A statement with a name, date or number taken out, asked for by a question word.
-
-    After Lewis et al. (2019), "Unsupervised question answering by cloze translation", in its
-    simplest form: the question word stands where the answer stood, or first.
-    """
-    for place in places:
-        passage = found.passages[place]
-        if passage.source == "squad2" or rng.random() > 0.75:
-            continue
-        spans = [
-            s for s in sentence_spans(passage.body)
-            if 8 <= len(passage.body[s.start : s.end].split()) <= 35
-        ]  # fmt: skip
-        if not spans:
-            continue
-        sentence = spans[int(rng.integers(len(spans)))]
-        text = passage.body[sentence.start : sentence.end]
-        answers = [
-            (kind, m) for kind, pattern in TYPES.items() for m in pattern.finditer(text)
-            if words(m.group()) and words(m.group())[0] not in STOP_WORDS
-        ]  # fmt: skip
-        if not answers:
-            continue
-        kind, answer = answers[int(rng.integers(len(answers)))]
-        question = _asked(kind, text[: answer.start()], text[answer.end() :], rng)
-        start = sentence.start + answer.start()
-        found.ask(
-            "statement", question, place, spans=(Span(start, start + len(answer.group())),),
-        )  # fmt: skip
-
-
-def _asked(kind: str, before: str, after: str, rng: np.random.Generator) -> str:
-    word = {
-        "when": ["when", "in what year", "what year"],
-        "number": ["how many", "how much", "what number of"],
-        "name": ["who", "what", "which", "where"],
-    }[kind]
-    chosen = str(rng.choice(word))
-    before = re.sub(r"\b(in|on|at|since|by|from|until)\s*$", "", before.strip())
-    after = after.strip(" .,;:")
-    if not before:
-        asked = f"{chosen} {after}"
-    elif rng.random() < 0.5:
-        asked = f"{chosen} {before} {after}"
-    else:
-        asked = f"{before} {chosen} {after}"
-    # Questions are short: keep the words nearest to the gap.
-    kept = asked.split()
-    if len(kept) > 16:
-        gap = kept.index(chosen.split()[0]) if chosen.split()[0] in kept else 0
-        start = max(0, gap - 8) if not asked.startswith(chosen) else 0
-        kept = kept[start : start + 16]
-    kept = [w for w in kept if rng.random() > 0.12 or w in chosen.split()]
-    return " ".join(kept) + "?"
 
 
 def place_of(text: str) -> str:

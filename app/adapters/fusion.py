@@ -39,19 +39,21 @@ def fuse(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[Passage
 def ranked(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[tuple[str, Scores]]:
     """Ids and scores out of the lists of points of each search, at most `query.limit`.
 
-    Equal scores are ordered by the dense score, then by id, so that a question gets the same
-    passages twice.
+    Equal scores are ordered by the dense score, then by id, and those of one search by id, so
+    that a question gets the same passages twice, from an index that was built anew too.
     """
-    dense, bm25 = (
-        {str(point.id): float(point.score) for point in found.get(name, ())}
-        for name in (DENSE, BM25)
-    )
+    dense, bm25 = (_scored(found.get(name, ())) for name in (DENSE, BM25))
     fused = _FUSIONS[query.fusion](query, dense, bm25)
     best = sorted(fused, key=lambda key: (-fused[key], -dense.get(key, -1.0), key))
     return [
         (key, Scores(dense=dense.get(key), bm25=bm25.get(key), fused=fused[key]))
         for key in best[: query.limit]
     ]
+
+
+def _scored(points: Sequence[Any]) -> dict[str, float]:
+    ordered = sorted(((str(p.id), float(p.score)) for p in points), key=lambda p: (-p[1], p[0]))
+    return dict(ordered)
 
 
 def _by_rank(query: HybridQuery, dense: Scored, bm25: Scored) -> dict[str, float]:

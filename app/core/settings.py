@@ -78,7 +78,7 @@ class RerankingSettings(Section):
     model: str = Field(
         "bundled", description="`bundled`, `none`, or any cross-encoder by name or folder"
     )
-    depth: Positive = Field(24, description="candidates that are reranked")
+    depth: Positive = Field(16, description="candidates that are reranked")
 
 
 class RetrievalSettings(Section):

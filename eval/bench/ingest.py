@@ -46,7 +46,9 @@ def run(sizes: Sizes) -> Outcome:
             Row(f"whole way, {sizes.many_files:,} files", "chunks/s", _rate(many), None, True),
             Row(f"second run, {sizes.many_files:,} files", "s", many["again_s"]),
             Row(f"peak memory, {sizes.files:,} files", "MB", few_mb),
+            Row("… of it not pages of files", "MB", whole[0]["own_mb"]),
             Row(f"peak memory, {sizes.many_files:,} files", "MB", many_mb),
+            Row("… of it not pages of files", "MB", many["own_mb"]),
         ],
         bars=[
             Bar("ingest, share of the encoder's speed", speed / alone, _OF_ENCODER, at_least=True),

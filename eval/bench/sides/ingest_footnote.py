@@ -53,6 +53,7 @@ async def _measure(folder: Path, texts: str) -> dict[str, Any]:
         "again_s": again_s,
         "again_embedded": second.embedded,
         "all_mb": peak.mb,
+        "own_mb": peak.own_mb,
     }
 
 

@@ -13,6 +13,7 @@ from app.core.types import HybridQuery, Passage
 from app.service import Footnote
 from eval.bench.material.found import Figures
 from eval.judged.index import SCOPE, open_filled
+from eval.judged.measures import TOP as RANKED
 from eval.judged.measures import Place
 from eval.judged.sets import read
 from graphs.context import Query
@@ -77,10 +78,11 @@ async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterat
     started = time.perf_counter()
     fused = await search(Query(question, question), footnote.base, SCOPE, most=DEPTH)
     yield _stage("fusion", fused, started)
+    # Whoever asks for few passages gets fewer neighbours joined: where places are judged, it is
+    # asked for as many as are judged. Elsewhere for so many that ten documents are among them.
     started = time.perf_counter()
-    ranked = await footnote.search(question, SCOPE, DEPTH)
+    ranked = await footnote.search(question, SCOPE, RANKED if spans else DEPTH)
     ms = (time.perf_counter() - started) * 1e3
-    # Merging and dropping copies depend on how many passages are wanted.
     best = await footnote.search(question, SCOPE, TOP) if spans else ranked[:TOP]
     yield _Stage("ranking", ranked, best, ms)
 

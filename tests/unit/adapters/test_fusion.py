@@ -100,6 +100,17 @@ def test_equal_scores_keep_one_order() -> None:
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
+@given(st.permutations(range(6)))
+def test_an_index_built_anew_answers_in_the_same_order(fusion: Fusion, order: list[int]) -> None:
+    """An engine that finds several points equally good gives them in the order of its files."""
+    said = query(fusion=fusion)
+    lists = {"dense": ranked([5, 4]), "bm25": [Point(i, 2.0) for i in range(6)]}
+    again = {"dense": ranked([5, 4]), "bm25": [Point(i, 2.0) for i in order]}
+
+    assert [p.text for p in fuse(said, lists)] == [p.text for p in fuse(said, again)]
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
 @given(IDS, st.integers(1, 9))
 def test_what_both_searches_put_first_is_first(fusion: Fusion, ids: list[int], more: int) -> None:
     lists = {"dense": ranked(ids), "bm25": ranked(ids[:more])}

@@ -21,16 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.bundled import REINSTALL
+from app.adapters.proximity import SIGNS, proximity
 from app.core.errors import ConfigError
 from app.core.ports import Reader, Reranker
 from app.core.text import STOP_WORDS, words
 from app.core.types import Passage, Reading
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
-VOICES = (
-    "fused", "dense", "bm25", "relevance", "answerable", "confidence", "title", "coverage",
-)  # fmt: skip
-QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "coverage", "dense")
+VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS)
+QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "window", "dense")
+_READ = ("relevance", "answerable")
 _FAR = 6.0  # log-odds beyond which nothing is surer
 _LITTLE = 1e-4
 Floats = NDArray[np.float64]
@@ -167,71 +167,64 @@ class CalibratedRanker:
         self, question: str, passages: Sequence[Passage], readings: Sequence[Reading]
     ) -> Floats:
         """One row of VOICES for each passage."""
-        asked = self._stems(question)
-        coverage = self._coverage(asked, passages)
+        asked = self._telling(question)
         fused = [_logit(p.scores.fused) for p in passages]
         center, spread = float(np.mean(fused)), float(np.std(fused)) or 1.0
         dense = [p.scores.dense for p in passages if p.scores.dense is not None]
-        terms = max(len(asked), 1)
-        return np.array(
-            [
-                (
-                    (own - center) / spread,
-                    p.scores.dense if p.scores.dense is not None else min(dense, default=0.0),
-                    (p.scores.bm25 or 0.0) / terms,
-                    _bounded(r.relevance),
-                    _bounded(r.answerable),
-                    math.log(max(r.confidence, _LITTLE)),
-                    _share(asked, self._stems(p.context)),
-                    held,
-                )
-                for p, r, own, held in zip(passages, readings, fused, coverage, strict=True)
-            ]
-        )
+        rows = [
+            (
+                (own - center) / spread,
+                p.scores.dense if p.scores.dense is not None else min(dense, default=0.0),
+                _bounded(r.relevance),
+                _bounded(r.answerable),
+                _share(set(asked), set(self._stems(p.context))),
+            )
+            for p, r, own in zip(passages, readings, fused, strict=True)
+        ]
+        found = np.column_stack([np.array(rows), self._proximity(asked, passages)])
+        if not _is_familiar(readings):
+            self._silence(self.passage, found)
+        return found
 
     def signs(
         self, question: str, passages: Sequence[Passage], readings: Sequence[Reading]
     ) -> Floats:
         """One row of QUESTION: what the best passages say together."""
-        asked = self._stems(question)
         order = np.argsort([-p.score for p in passages])
         best = [passages[i] for i in order[:3]]
         first = _logit(best[0].score)
-        return np.array(
+        found = np.array(
             [
                 first,
                 first - _logit(best[1].score) if len(best) > 1 else 0.0,
                 _bounded(max(r.relevance for r in readings)),
                 _bounded(max(readings[i].answerable for i in order[:3])),
                 math.log(max(*(readings[i].confidence for i in order[:3]), _LITTLE)),
-                max(self._coverage(asked, passages)),
+                self._proximity(self._telling(question), passages)[:, -1].max(),
                 max((p.scores.dense or 0.0) for p in passages),
             ]
         )
-
-    def _coverage(self, asked: frozenset[str], passages: Sequence[Passage]) -> list[float]:
-        """How much of the question's words each passage holds, in [0, 1].
-
-        Words weigh by how few of the passages hold them, as in BM25: a word that none of them
-        holds weighs most.
-        """
-        wanted = sorted(asked)
-        held = np.array(
-            [
-                [word in stems for word in wanted]
-                for stems in (self._stems(shown(p)) for p in passages)
-            ],
-            dtype=float,
-        ).reshape(len(passages), len(wanted))
-        counts = held.sum(axis=0)
-        weights = np.log(1 + (len(passages) - counts + 0.5) / (counts + 0.5))
-        found: list[float] = (held @ weights / max(float(weights.sum()), _LITTLE)).tolist()
+        if not _is_familiar(readings):
+            self._silence(self.question, found)
         return found
 
-    def _stems(self, text: str) -> frozenset[str]:
-        found = words(text)
-        content = [word for word in found if word not in STOP_WORDS] or found
-        return frozenset(self._stemmer.stem_words(content))
+    def _proximity(self, asked: Sequence[str], passages: Sequence[Passage]) -> Floats:
+        return proximity(asked, [self._stems(shown(passage)) for passage in passages])
+
+    @staticmethod
+    def _silence(model: Logistic, rows: Floats) -> None:
+        """Give what the reader says, of texts in a language it did not learn, no weight."""
+        for place, name in enumerate(model.names):
+            if name in (*_READ, "confidence"):
+                rows[..., place] = model.mean[place]
+
+    def _telling(self, question: str) -> list[str]:
+        """The stems of the question's words; of stop words only if there are no others."""
+        found = words(question)
+        return list(self._stemmer.stem_words([w for w in found if w not in STOP_WORDS] or found))
+
+    def _stems(self, text: str) -> list[str]:
+        return list(self._stemmer.stem_words(words(text)))
 
 
 def shown(passage: Passage) -> str:
@@ -253,5 +246,10 @@ def _bounded(logit: float) -> float:
     return min(max(logit, -_FAR), _FAR)
 
 
-def _share(wanted: frozenset[str], found: frozenset[str]) -> float:
+def _is_familiar(readings: Sequence[Reading]) -> bool:
+    """Whether at least half of the passages are in a language that the reader knows."""
+    return 2 * sum(reading.familiar for reading in readings) >= len(readings)
+
+
+def _share(wanted: set[str], found: set[str]) -> float:
     return len(wanted & found) / len(wanted) if wanted else 0.0

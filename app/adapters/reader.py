@@ -5,6 +5,7 @@ How it was trained and how good it is stands in `app/models/reader/README.md`.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +17,15 @@ from numpy.typing import NDArray
 from app.adapters import bundled
 from app.adapters.own_models import OwnReader
 from app.adapters.turns import Turns
-from app.core.types import Reading
+from app.core.text import sentence_spans
+from app.core.types import Place, Reading
 
 QUESTION_TOKENS = 64
-LONGEST_ANSWER = 30
+LONGEST_ANSWER = 15
 """Tokens."""
 
 _FIRST, _LAST = 101, 102
+_FAMILIAR = 0.7  # share of the words that it knows whole
 _REMEMBERED = 2000
 Logits = NDArray[np.float32]
 
@@ -77,37 +80,59 @@ class BundledReader:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         told = encoding.ids[: bundled.READER_TOKENS - len(asked) - 3]
         if not asked or not told:  # nothing to compare, and the graph needs both
-            return Reading(-10.0, -10.0, 0, 0, 0.0)
+            return Reading(-10.0, -10.0)
         ids = np.array([[_FIRST, *asked, _LAST, *told, _LAST]], dtype=np.int32)
         begin = np.array([len(asked) + 2], dtype=np.int64)
         relevance, answerable, starts, ends = self._run(ids, begin)
-        first, last, confidence = likeliest(starts, ends)
+        familiar = _words_known(encoding, text) >= _FAMILIAR
         return Reading(
             relevance=float(relevance[0]),
             answerable=float(answerable[0]),
-            start=encoding.offsets[first][0],
-            end=encoding.offsets[last][1],
-            confidence=confidence,
+            places=tuple(likeliest(starts, ends, encoding, text)) if familiar else (),
+            familiar=familiar,
         )
 
     def _run(self, ids: NDArray[np.int32], told: NDArray[np.int64]) -> Any:
         return self._session.run(None, {"input_ids": ids, "told": told})
 
 
-def likeliest(starts: Logits, ends: Logits) -> tuple[int, int, float]:
-    """First and last token of the likeliest answer, and its probability among all places.
+def _words_known(encoding: Any, text: str) -> float:
+    """Share of words that are one token, in [0, 1]; letters of other scripts do not count.
+
+    In English collections, of medicine and of software too, it is .84 and more on average; in
+    XQuAD's translations .63 at the most.
+    """
+    pieces = np.bincount(np.array(encoding.word_ids, dtype=np.int64))
+    ascii_share = 1.0 if text.isascii() else sum(map(str.isascii, text)) / len(text)
+    return float((pieces == 1).mean()) * ascii_share
+
+
+def likeliest(starts: Logits, ends: Logits, encoding: Any, text: str) -> list[Place]:
+    """The likeliest place of the answer in each sentence, in whole words, best first.
 
     Args:
         starts: Log-odds of each token to begin the answer, shape (tokens,).
         ends: The same for its end.
+        encoding: Where the tokens stand in the text, of which they may be the beginning.
     """
-    first, last = _log_softmax(starts), _log_softmax(ends)
-    both = first[:, None] + last[None, :]
-    length = np.arange(len(starts))[None, :] - np.arange(len(starts))[:, None]
-    both = np.where((length >= 0) & (length < LONGEST_ANSWER), both, -np.inf)
-    place = int(both.argmax())
-    start, end = divmod(place, len(starts))
-    return start, end, float(np.exp(both[start, end]))
+    count = len(starts)
+    begins, offsets = np.array(encoding.word_ids), encoding.offsets
+    new_word = np.concatenate(([True], begins[1:] != begins[:-1], [True]))
+    first = np.where(new_word[:count], _log_softmax(starts), -np.inf)
+    last = np.where(new_word[1 : count + 1], _log_softmax(ends), -np.inf)
+    sentences = np.array([span.start for span in sentence_spans(text)])
+    of_token = np.searchsorted(sentences, [start for start, _ in offsets[:count]], side="right")
+    edges = [0, *(np.flatnonzero(np.diff(of_token)) + 1).tolist(), count]
+    found = []
+    for low, high in itertools.pairwise(edges):
+        length = np.arange(high - low)[None, :] - np.arange(high - low)[:, None]
+        both = first[low:high, None] + last[None, low:high]
+        both = np.where((length >= 0) & (length < LONGEST_ANSWER), both, -np.inf)
+        start, end = divmod(int(both.argmax()), high - low)
+        if np.isfinite(both[start, end]):
+            place = offsets[low + start][0], offsets[low + end][1]
+            found.append(Place(*place, float(np.exp(both[start, end]))))
+    return sorted(found, key=lambda place: -place.confidence)
 
 
 def _log_softmax(logits: Logits) -> NDArray[np.float64]:

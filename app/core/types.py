@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +141,14 @@ class Chunk:
     """What a model says on where it stands; searched with it, never shown or quoted."""
 
 
+class Place(NamedTuple):
+    """Characters `[start, end)` of a text that was read, and their probability among all places."""
+
+    start: int
+    end: int
+    confidence: float
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a reader says of one passage, in the light of a question.
@@ -148,16 +156,20 @@ class Reading:
     Args:
         relevance: Log-odds that the passage is about what is asked.
         answerable: Log-odds that it answers.
-        start: Place of the likeliest answer in the text that was read, in characters.
-        end: Its end; equal to `start` when there was nothing to read.
-        confidence: Probability of that place among all places, in [0, 1].
+        places: Where the answer may stand, the likeliest of each sentence, best first; none
+            when there was nothing to read.
+        familiar: Whether the passage seems to be in a language that the reader has learned.
     """
 
     relevance: float
     answerable: float
-    start: int
-    end: int
-    confidence: float
+    places: tuple[Place, ...] = ()
+    familiar: bool = True
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the likeliest place among all, in [0, 1]."""
+        return self.places[0].confidence if self.places else 0.0
 
 
 @dataclass(frozen=True, slots=True)

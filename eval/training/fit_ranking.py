@@ -37,7 +37,7 @@ from app.core.types import Passage, Reading
 from eval.training.candidates import Found, collect
 
 QUESTIONS = 100
-DEPTH, SPARE = 24, 4
+DEPTH, SPARE = 16, 4
 """How many candidates are judged, and how many more are read to take their place."""
 KEPT = 8
 """Of the best, that tell whether the question is answered."""

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.own_models import OwnReader
 from app.adapters.reader import BundledReader
-from app.core.text import Span
-from app.core.types import Reading
+from app.adapters.sentence_scorer import SentenceScorer
+from app.core.text import Span, sentence_spans
 from eval.training.export_reader import quantized
 from eval.training.pairs import Pair
 from eval.training.reader_model import ReaderModel, weights_of
+from graphs.skills.places import Likelihoods, probabilities
 
 SURE, SURE_OF_KIND = 0.5, 0.25
 """Of a place anywhere, and of one whose words are of the kind that is asked for."""
@@ -37,22 +39,38 @@ def labelled(model: ReaderModel, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 async def _read(own: OwnReader, pairs: Sequence[Pair]) -> list[Pair]:
-    reader = BundledReader(own)
+    encoder = BundledEncoder()
+    reader, scorer = BundledReader(own), SentenceScorer.load(encoder)
     try:
-        return list(await asyncio.gather(*(_labelled(reader, pair) for pair in pairs)))
+        return [
+            await _labelled(reader, scorer, pair) if pair.kind == "search" else pair
+            for pair in pairs
+        ]
     finally:
         await reader.close()
+        await encoder.close()
 
 
-async def _labelled(reader: BundledReader, pair: Pair) -> Pair:
-    if pair.kind != "search":
+async def _labelled(reader: BundledReader, scorer: SentenceScorer, pair: Pair) -> Pair:
+    body = pair.shown.body
+    (reading,) = await reader.read(pair.question, [body])
+    sentences = sentence_spans(body)
+    scores = await scorer.score_sentences(
+        pair.question,
+        [body[sentence.start : sentence.end] for sentence in sentences],
+        [pair.shown.context] * len(sentences),
+    )
+    places = [
+        (place, score)
+        for place in reading.places
+        for sentence, score in zip(sentences, scores, strict=True)
+        if sentence.start <= place.start and place.end <= sentence.end
+    ]
+    sure = probabilities([Likelihoods(place.confidence, score) for place, score in places])
+    best = max(zip(sure, places, strict=True), default=None)
+    if best is None:
         return pair
-    head = f"{pair.shown.context}\n" if pair.shown.context else ""
-    (reading,) = await reader.read(pair.question, [head + pair.shown.body])
-    found = Span(reading.start - len(head), reading.end - len(head))
-    return replace(pair, spans=(found,)) if _sure(reading, found, pair) else pair
-
-
-def _sure(reading: Reading, found: Span, pair: Pair) -> bool:
+    found = Span(best[1][0].start, best[1][0].end)
     expected = any(span.start < found.end and span.end > found.start for span in pair.spans)
-    return found.start >= 0 and reading.confidence >= (SURE_OF_KIND if expected else SURE)
+    enough = best[0] >= (SURE_OF_KIND if expected else SURE)
+    return replace(pair, spans=(found,)) if enough else pair

@@ -17,6 +17,7 @@ from app.core.text import (
     words,
 )
 from graphs.context import DraftSentence, Evidence, Quote
+from graphs.skills.places import Likelihoods, probabilities
 
 _FEWEST_WORDS = 3
 _LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
@@ -68,24 +69,26 @@ class ExtractiveReader:
         passages = [item.passage for item in evidence]
         if not units or await self._ranker.answered(question, passages) < self._threshold:
             return
-        places = await self._places(question, evidence)
-        best = max(places, key=lambda place: place.score, default=None)
-        if best and best.confidence >= self._sure and not _OPEN.search(question):
-            around = next((u.quote for u in units if _within(best.quote, u.quote)), best.quote)
-            yield DraftSentence(_shown(best.quote.text), quotes=[around])
-            return
-        async for quote in self._sentences(question, units, best):
-            yield DraftSentence(_shown(quote.text), quotes=[quote])
-
-    async def _sentences(
-        self, question: str, units: Sequence[_Unit], best: _Place | None
-    ) -> AsyncGenerator[Quote, None]:
         scores = await self._scorer.score_sentences(
             question, [u.quote.text for u in units], [u.context for u in units]
         )
+        places = await self._places(question, evidence, units, scores)
+        best = max(places, key=lambda place: place.probability, default=None)
+        if best and best.probability >= self._sure and not _OPEN.search(question):
+            yield DraftSentence(_shown(best.quote.text), quotes=[best.unit.quote])
+            return
+        for quote in self._sentences(units, scores, places):
+            yield DraftSentence(_shown(quote.text), quotes=[quote])
+
+    def _sentences(
+        self, units: Sequence[_Unit], scores: Sequence[float], places: Sequence[_Place]
+    ) -> Iterator[Quote]:
+        """The best sentences, best first; one where the answer may stand counts for that too."""
+        likely: dict[int, float] = {}
+        for place in places:
+            likely[id(place.unit)] = likely.get(id(place.unit), 0.0) + place.probability
         weighed = [
-            score * unit.quote.evidence.passage.score
-            + (best.score if best and _within(best.quote, unit.quote) else 0.0)
+            score * unit.quote.evidence.passage.score + likely.get(id(unit), 0.0)
             for score, unit in zip(scores, units, strict=True)
         ]
         ranked = sorted(zip(weighed, units, strict=True), key=lambda pair: -pair[0])
@@ -97,29 +100,41 @@ class ExtractiveReader:
                 shown.append(unit.quote)
                 yield unit.quote
 
-    async def _places(self, question: str, evidence: Sequence[Evidence]) -> list[_Place]:
-        """The likeliest place of the answer in each piece of evidence that has one."""
+    async def _places(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        units: Sequence[_Unit],
+        scores: Sequence[float],
+    ) -> list[_Place]:
+        """Where in the sentences the answer may stand."""
         heads = [f"{item.context}\n" for item in evidence]
         texts = [head + item.text for head, item in zip(heads, evidence, strict=True)]
-        found: list[_Place] = []
+        found: list[tuple[Quote, _Unit]] = []
+        said: list[Likelihoods] = []
         for head, item, reading in zip(
             heads, evidence, await self._reader.read(question, texts), strict=True
         ):
-            start, end = reading.start - len(head), reading.end - len(head)
-            if 0 <= start < end:
-                quote = Quote(item, item.start + start, item.start + end)
-                score = item.passage.score * reading.confidence
-                found.append(_Place(quote, reading.confidence, score))
-        return found
+            for place in reading.places:
+                start, end = (item.start + at - len(head) for at in (place.start, place.end))
+                quote = Quote(item, start, end)
+                for unit, score in zip(units, scores, strict=True):
+                    if _within(quote, unit.quote):
+                        found.append((quote, unit))
+                        said.append(Likelihoods(place.confidence, score, item.passage.score))
+        return [
+            _Place(*where, probability)
+            for where, probability in zip(found, probabilities(said), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the answer may stand, how sure the reader is, and that with the passage's score."""
+    """Where the answer may stand, in which sentence, and its probability among all places."""
 
     quote: Quote
-    confidence: float
-    score: float
+    unit: _Unit
+    probability: float
 
 
 def _within(one: Quote, other: Quote) -> bool:

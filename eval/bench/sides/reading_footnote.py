@@ -90,7 +90,8 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
 async def _given(reader: BundledReader, one: Marked) -> float:
     """F1 of the reader's place in the right paragraph."""
     (reading,) = await reader.read(one.question, [one.paragraph])
-    return best_f1(one.paragraph[reading.start : reading.end], one.answers)
+    start, end, _ = reading.places[0]
+    return best_f1(one.paragraph[start:end], one.answers)
 
 
 async def _asked(footnote: Footnote, one: Marked) -> tuple[float, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,7 +41,8 @@ async def test_a_fact_is_found_at_its_place(
 ) -> None:
     (reading,) = await reader.read(question, [text])
 
-    assert answer in text[reading.start : reading.end]
+    place = reading.places[0]
+    assert answer in text[place.start : place.end]
 
 
 async def test_what_answers_is_told_from_what_does_not(reader: BundledReader) -> None:
@@ -63,8 +66,23 @@ async def test_odd_questions_and_texts_are_read_too(reader: BundledReader, quest
     texts = ["", "\n", "🙂", "A fact. " * 2000, "東京は日本の首都です。"]
 
     for text, reading in zip(texts, await reader.read(question, texts), strict=True):
-        assert 0 <= reading.start <= reading.end <= len(text)
+        assert all(0 <= place.start < place.end <= len(text) for place in reading.places)
         assert 0 <= reading.confidence <= 1
+
+
+async def test_the_reader_keeps_quiet_about_languages_that_it_did_not_learn(
+    reader: BundledReader,
+) -> None:
+    texts = [
+        "The Panthers' defense gave up just 308 points, ranking sixth in the league.",
+        "Die Verteidigung der Panthers gab nur 308 Punkte ab und belegte damit den sechsten Rang.",
+        "东京是日本的首都,人口超过一千三百万。",
+    ]
+    english, *others = await reader.read(QUESTION, texts)
+
+    assert english.familiar
+    assert english.places
+    assert not any(reading.familiar or reading.places for reading in others)
 
 
 LOGITS = st.integers(1, 40).flatmap(
@@ -79,13 +97,27 @@ def test_the_likeliest_answer_is_the_best_of_all_short_ones(
     logits: tuple[np.ndarray, np.ndarray],
 ) -> None:
     starts, ends = logits
-    first, last, confidence = likeliest(starts, ends)
+    count = len(starts)
+    words = SimpleNamespace(
+        word_ids=list(range(count)), offsets=[(2 * n, 2 * n + 1) for n in range(count)]
+    )
+    ((start, end, confidence),) = likeliest(starts, ends, words, "a " * count)
 
-    assert 0 <= first <= last < min(len(starts), first + LONGEST_ANSWER)
+    first, last = start // 2, end // 2
+    assert 0 <= first <= last < min(count, first + LONGEST_ANSWER)
     assert 0 <= confidence <= 1
     best = max(
-        starts[i] + ends[j]
-        for i in range(len(starts))
-        for j in range(i, min(len(starts), i + LONGEST_ANSWER))
+        starts[i] + ends[j] for i in range(count) for j in range(i, min(count, i + LONGEST_ANSWER))
     )
     assert starts[first] + ends[last] == pytest.approx(best, abs=1e-3)
+
+
+async def test_each_sentence_has_its_place_in_whole_words(reader: BundledReader) -> None:
+    text = "Astrid Lindqvist founded Meridian. It sells unbreakable teapots in Gothenburg."
+    (reading,) = await reader.read("Who founded Meridian?", [text])
+
+    first, second = sorted(reading.places)
+    assert first.end <= text.index("It") <= second.start
+    for start, end, _ in reading.places:
+        assert text[start - 1 : start] in ("", " ")
+        assert not text[end : end + 1].isalnum()

@@ -17,11 +17,11 @@ from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.own_models import OwnReader
 from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
-from app.core.text import Span, sentence_spans
+from app.core.text import Span
+from eval.judged.places import best_place
 from eval.training.export_reader import quantized
 from eval.training.pairs import Pair
 from eval.training.reader_model import ReaderModel, weights_of
-from graphs.skills.places import Likelihoods, probabilities
 
 SURE, SURE_OF_KIND = 0.5, 0.25
 """Of a place anywhere, and of one whose words are of the kind that is asked for."""
@@ -52,25 +52,9 @@ async def _read(own: OwnReader, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 async def _labelled(reader: BundledReader, scorer: SentenceScorer, pair: Pair) -> Pair:
-    body = pair.shown.body
-    (reading,) = await reader.read(pair.question, [body])
-    sentences = sentence_spans(body)
-    scores = await scorer.score_sentences(
-        pair.question,
-        [body[sentence.start : sentence.end] for sentence in sentences],
-        [pair.shown.context] * len(sentences),
-    )
-    places = [
-        (place, score)
-        for place in reading.places
-        for sentence, score in zip(sentences, scores, strict=True)
-        if sentence.start <= place.start and place.end <= sentence.end
-    ]
-    sure = probabilities([Likelihoods(place.confidence, score) for place, score in places])
-    best = max(zip(sure, places, strict=True), default=None)
+    best = await best_place(pair.shown.body, pair.question, reader, scorer, pair.shown.context)
     if best is None:
         return pair
-    found = Span(best[1][0].start, best[1][0].end)
+    found, sure = Span(best[0].start, best[0].end), best[1]
     expected = any(span.start < found.end and span.end > found.start for span in pair.spans)
-    enough = best[0] >= (SURE_OF_KIND if expected else SURE)
-    return replace(pair, spans=(found,)) if enough else pair
+    return replace(pair, spans=(found,)) if sure >= (SURE_OF_KIND if expected else SURE) else pair

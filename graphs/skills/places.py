@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _READER, _SENTENCE, _PASSAGE = 0.76, 2.34, 1.0
-"""How much a log-probability and log-odds count; the first two were fitted on the questions of
-two articles of SQuAD 2 that the reader did not learn from."""
-_LITTLE = 1e-6
+"""How much a log-probability and log-odds count; `eval/training/fit_places.py` gave the first
+two."""
+_OF_PASSAGE, _OF_PLACE, _HARDLY = 0.5, 0.3, 1e-3
+_LITTLE = 1e-4
 
 
 class Likelihoods(NamedTuple):
@@ -35,6 +36,17 @@ def probabilities(places: Sequence[Likelihoods]) -> list[float]:
     most = max(weights, default=0.0)
     powers = [math.exp(weight - most) for weight in weights]
     return [power / sum(powers) for power in powers]
+
+
+def sentence_weight(sentence: float, passage: float, place: float) -> float:
+    """How much a sentence is worth showing, in log-odds.
+
+    Args:
+        sentence: What its scorer says of it, in [0, 1]; likewise `passage` of the passage.
+        place: The probability that the answer stands in it.
+    """
+    likely = math.log(max(place, _HARDLY))
+    return _log_odds(sentence) + _OF_PASSAGE * _log_odds(passage) + _OF_PLACE * likely
 
 
 def _log_odds(share: float) -> float:

@@ -17,7 +17,7 @@ from app.core.text import (
     words,
 )
 from graphs.context import DraftSentence, Evidence, Quote
-from graphs.skills.places import Likelihoods, probabilities
+from graphs.skills.places import Likelihoods, probabilities, sentence_weight
 
 _FEWEST_WORDS = 3
 _LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
@@ -83,12 +83,12 @@ class ExtractiveReader:
     def _sentences(
         self, units: Sequence[_Unit], scores: Sequence[float], places: Sequence[_Place]
     ) -> Iterator[Quote]:
-        """The best sentences, best first; one where the answer may stand counts for that too."""
+        """The best sentences, best first."""
         likely: dict[int, float] = {}
         for place in places:
             likely[id(place.unit)] = likely.get(id(place.unit), 0.0) + place.probability
         weighed = [
-            score * unit.quote.evidence.passage.score + likely.get(id(unit), 0.0)
+            sentence_weight(score, unit.quote.evidence.passage.score, likely.get(id(unit), 0.0))
             for score, unit in zip(scores, units, strict=True)
         ]
         ranked = sorted(zip(weighed, units, strict=True), key=lambda pair: -pair[0])

@@ -15,10 +15,12 @@ import numpy as np
 
 from app.adapters.ranker import CalibratedRanker
 from app.adapters.reader import BundledReader
+from app.adapters.sentence_scorer import SentenceScorer
 from app.core.exchange import Ask
 from app.core.types import Passage, Status
 from app.service import Footnote
 from eval.judged.index import SCOPE, open_filled
+from eval.judged.places import best_place
 from eval.judged.sets import JudgedSet, Text
 from eval.judged.sets import Question as Judged
 from eval.training.fit_ranking import auc, expected_calibration_error
@@ -51,13 +53,14 @@ def measure(*, data: str, cache: str, asked: int) -> dict[str, Any]:
 
 
 async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
-    xquad = _read(data / "xquad/xquad.en.json", "xquad")
-    squad = _read(data / "squad2/part.json", "squad2")
+    xquad = read_marked(data / "xquad/xquad.en.json", "xquad")
+    squad = read_marked(data / "squad2/part.json", "squad2")
     reader = BundledReader()
     ranker = CalibratedRanker.load(reader)
     async with open_filled([_as_set("xquad", xquad)], cache) as (footnote, _):
         some = _drawn(xquad, asked)
-        given = [await _given(reader, one) for one in some]
+        scorer = SentenceScorer.load(footnote.base.dense)
+        given = [await _given(reader, scorer, one) for one in some]
         found = [await _asked(footnote, one) for one in some]
         gone = [
             (await _certainty(footnote, ranker, one, without=taken), not taken)
@@ -87,11 +90,10 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
     }
 
 
-async def _given(reader: BundledReader, one: Marked) -> float:
-    """F1 of the reader's place in the right paragraph."""
-    (reading,) = await reader.read(one.question, [one.paragraph])
-    start, end, _ = reading.places[0]
-    return best_f1(one.paragraph[start:end], one.answers)
+async def _given(reader: BundledReader, scorer: SentenceScorer, one: Marked) -> float:
+    """F1 of the likeliest place in the right paragraph."""
+    best = await best_place(one.paragraph, one.question, reader, scorer)
+    return best_f1(one.paragraph[best[0].start : best[0].end], one.answers) if best else 0.0
 
 
 async def _asked(footnote: Footnote, one: Marked) -> tuple[float, bool]:
@@ -127,7 +129,8 @@ def _words(text: str) -> list[str]:
     return _ARTICLE.sub(" ", _SIGN.sub("", text.lower())).split()
 
 
-def _read(file: Path, name: str) -> list[Marked]:
+def read_marked(file: Path, name: str) -> list[Marked]:
+    """The questions of a file in SQuAD's form."""
     found: list[Marked] = []
     for article in json.loads(file.read_text(encoding="utf-8"))["data"]:
         title = article.get("title", "")

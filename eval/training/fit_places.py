@@ -1,0 +1,93 @@
+"""Fit how much the reader and the scorer of sentences count for an answer's place.
+
+    python -m eval.training.fit_places DATA_FOLDER
+
+Prints the weights in `graphs/skills/places.py`: those with which the likeliest place has most
+words in common with the marked answers, over the two articles of SQuAD 2 that the reader did
+not learn from, and what each half of the questions gives with the weights of the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.adapters.onnx_dense import BundledEncoder
+from app.adapters.reader import BundledReader
+from app.adapters.sentence_scorer import SentenceScorer
+from eval.bench.sides.reading_footnote import Marked, best_f1, read_marked
+from eval.judged.places import places_in
+from eval.training.pairs import SQUAD_HELD_OUT
+
+_STEPS, _RATE, _DECAY = 150, 0.05, 1e-3
+_LITTLE = 1e-4
+Floats = NDArray[np.float64]
+Places = tuple[Floats, Floats]
+"""Of the places of one question: signs, shape (places, 2), and F1 against the answers."""
+
+
+def main() -> None:
+    """Read, fit, measure, print."""
+    marked = read_marked(Path(sys.argv[1]) / "squad2/part.json", "squad2")
+    held_out = [m for m in marked if m.answers and m.key.split("/")[1] in SQUAD_HELD_OUT]
+    places = asyncio.run(_read(held_out))
+    halves = places[::2], places[1::2]
+    crossed = [measure(halves[1 - n], fit(halves[n])) for n in (0, 1)]
+    alone, every = np.array([1.0, 0.0]), fit(places)
+    sys.stdout.write(
+        f"reader {every[0]:.2f}, sentence {every[1]:.2f}; F1 {np.mean(crossed):.1f} crosswise, "
+        f"{measure(places, alone):.1f} with the reader alone, {len(places)} questions\n"
+    )
+
+
+async def _read(marked: Sequence[Marked]) -> list[Places]:
+    encoder, reader = BundledEncoder(), BundledReader()
+    scorer = SentenceScorer.load(encoder)
+    found = []
+    for one in marked:
+        places = await places_in(one.paragraph, one.question, reader, scorer)
+        if places:
+            signs = [(math.log(place.confidence), _log_odds(score)) for place, score in places]
+            said = (one.paragraph[place.start : place.end] for place, _ in places)
+            f1 = [best_f1(text, one.answers) for text in said]
+            found.append((np.array(signs), np.array(f1)))
+    await reader.close()
+    await encoder.close()
+    return found
+
+
+def fit(places: Sequence[Places]) -> Floats:
+    """The two weights under which the expected F1 is highest."""
+    import torch
+
+    weights = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimizer = torch.optim.Adam([weights], lr=_RATE)
+    rows = [[torch.tensor(part, dtype=torch.float32) for part in one] for one in places]
+    for _ in range(_STEPS):
+        gained = torch.stack([(torch.softmax(x @ weights, 0) * f1).sum() for x, f1 in rows])
+        loss = _DECAY * (weights**2).sum() - gained.mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    found: Floats = weights.detach().numpy().astype(np.float64)
+    return found
+
+
+def measure(places: Sequence[Places], weights: Floats) -> float:
+    """Mean F1 of the likeliest place, in percent."""
+    return 100 * float(np.mean([f1[int(np.argmax(x @ weights))] for x, f1 in places]))
+
+
+def _log_odds(share: float) -> float:
+    bounded = min(max(share, _LITTLE), 1 - _LITTLE)
+    return math.log(bounded / (1 - bounded))
+
+
+if __name__ == "__main__":
+    main()

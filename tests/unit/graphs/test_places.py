@@ -1,0 +1,37 @@
+"""Places of an answer: what the reader and the scorer of sentences say counts together."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphs.skills.places import Likelihoods, probabilities, sentence_weight
+
+SHARE = st.floats(0, 1)
+PLACES = st.lists(st.builds(Likelihoods, SHARE, SHARE, SHARE), max_size=8)
+
+
+@given(PLACES)
+def test_probabilities_are_of_all_places_together(places: list[Likelihoods]) -> None:
+    found = probabilities(places)
+
+    assert len(found) == len(places)
+    assert all(0 <= p <= 1 for p in found)
+    assert not places or abs(sum(found) - 1) < 1e-9
+
+
+def test_a_sure_sentence_outweighs_a_place_in_one_that_says_nothing_of_it() -> None:
+    in_good_sentence, elsewhere = probabilities([Likelihoods(0.3, 0.8), Likelihoods(0.6, 0.1)])
+
+    assert in_good_sentence > elsewhere
+
+
+@given(SHARE, SHARE, SHARE, SHARE)
+def test_more_of_anything_never_makes_a_sentence_less_worth_showing(
+    sentence: float, passage: float, place: float, more: float
+) -> None:
+    weight = sentence_weight(sentence, passage, place)
+
+    assert sentence_weight(max(sentence, more), passage, place) >= weight
+    assert sentence_weight(sentence, max(passage, more), place) >= weight
+    assert sentence_weight(sentence, passage, max(place, more)) >= weight

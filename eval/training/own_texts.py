@@ -24,10 +24,11 @@ from app.service import Footnote
 from eval.training.candidates import Found
 from eval.training.negatives import Floats, Words, with_negatives
 from eval.training.pairs import (
+    STATEMENTS,
     Collection,
     Pair,
     Passage,
-    ask_by_rule,
+    ask_for_word,
     headings,
     without_help,
 )
@@ -116,7 +117,8 @@ async def make_pairs(library: Library, *, most: int, seed: int = 0) -> list[Pair
     places = range(len(library.texts.passages))
     headings(library.texts, places, rng, share=1.0)
     for place in places:
-        ask_by_rule(library.texts, place, rng)
+        if rng.random() < STATEMENTS:
+            ask_for_word(library.texts, place, rng)
     for _ in range(_ROUNDS):
         without_help(library.texts, list(places), rng, share=_SHARE)
         if len(library.texts.pairs) > most / (1 - _HELD_OUT):

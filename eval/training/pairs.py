@@ -28,7 +28,7 @@ HELD_OUT_PACKAGES = ("gnucash-docs", "python3.11-doc")
 HELD_OUT_EVERY = 20  # of the search questions
 _KEPT_SENTENCE = 0.1  # a sentence taken out of its text stays in it as often as this
 _KEPT_HEADING = 0.3
-_STATEMENTS = 0.75  # of the passages, one in each
+STATEMENTS = 0.75  # of the passages, one in each
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
@@ -103,7 +103,9 @@ def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
     without_help(found, list(range(encyclopedic)), rng, share=0.5)
     for place, passage in enumerate(found.passages):
         if passage.source != "squad2":
-            ask_by_rule(found, place, rng)
+            if rng.random() < STATEMENTS:
+                ask_for_word(found, place, rng)
+            _ask_for_recurring(found, place, rng)
     first = len(found.passages)
     for text in texts:
         if english(text.body):
@@ -115,12 +117,15 @@ def gather(data: Path, texts: Sequence[Text], *, seed: int = 0) -> Collection:
     return found
 
 
-def ask_by_rule(found: Collection, place: int, rng: np.random.Generator) -> None:
-    """What a sentence of a passage says, asked for: with it there, and with it taken out."""
-    passage = found.passages[place]
-    asked = statement(passage.body, rng) if rng.random() < _STATEMENTS else None
+def ask_for_word(found: Collection, place: int, rng: np.random.Generator) -> None:
+    """A word of a sentence in a passage, asked for."""
+    asked = statement(found.passages[place].body, rng)
     if asked:
         found.ask("statement", asked.question, place, spans=asked.spans)
+
+
+def _ask_for_recurring(found: Collection, place: int, rng: np.random.Generator) -> None:
+    passage = found.passages[place]
     asked = recurring(passage.body, rng)
     if asked:
         shown = replace(passage, body=asked.body)

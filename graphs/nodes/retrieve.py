@@ -45,14 +45,15 @@ async def hybrid(query: Query, context: Context, scope: Scope, *, most: int) -> 
     settings = context.retrieval
     # Half as many again: some will be joined, or left out as copies.
     limit = max(most + most // 2, context.reranking.depth)
-    vector = (await context.dense.encode([query.dense_text or query.text]))[0]
+    dense_text = query.dense_text or query.text
+    vector = (await context.dense.encode([dense_text]))[0]
     languages = await context.store.languages(scope)
     return HybridQuery(
         dense=vector,
         sparse=context.sparse.encode_query(query.text, languages),
         limit=limit,
         depth=max(settings.depth, limit),
-        weights=(settings.dense_weight, settings.bm25_weight),
+        weights=(settings.dense_weight * context.dense.trust(dense_text), settings.bm25_weight),
         fusion=settings.fusion,
         rrf_k=settings.rrf_k,
     )

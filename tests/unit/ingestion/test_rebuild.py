@@ -51,6 +51,9 @@ class Model:
     blind: bool = False
     """Whether every text is the same to it."""
 
+    def trust(self, question: str) -> float:
+        return 1.0
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 

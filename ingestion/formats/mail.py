@@ -52,21 +52,28 @@ def to_markdown(
     """
     if message.get_content_type() == "multipart/encrypted" or _sealed(message):
         raise ValueError("encrypted")
-    subject = " ".join(str(message["subject"] or "").split())
+    subject = _header(message, "Subject")
     body = message.get_body(preferencelist=("html", "plain"))
     content = _content(body) if body else ""
     members = unique(_attached(message, body, content))
     if body and body.get_content_subtype() == "html":
         content = html_to_markdown(content)
     content = content.replace("\r\n", "\n").replace("\x00", "").strip()
-    headers = [
-        f"- {name}: {' '.join(str(message[name]).split())}" for name in _HEADERS if message[name]
-    ]
+    headers = [f"- {name}: {line}" for name in _HEADERS if (line := _header(message, name))]
     if members:
         headers.append(f"- Attachments: {', '.join(member.name for member in members)}")
     parts = [f"# {subject}" if subject else "", "\n".join(headers), content]
     said = content or members
     return subject, "\n\n".join(part for part in parts if part) if said else "", members
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    """A header in one line; undecoded where Python's parser of addresses gives up."""
+    try:
+        said = str(message[name] or "")
+    except (AttributeError, IndexError, ValueError):  # such as of `From: .:`
+        said = next(str(raw) for key, raw in message.raw_items() if key.lower() == name.lower())
+    return " ".join(said.split())
 
 
 def _sealed(message: EmailMessage) -> bool:
@@ -124,7 +131,7 @@ def _name(part: EmailMessage, number: int) -> str:
     name = part.get_filename() or ""
     if kind == _FORWARDED:
         inner = part.get_payload(0) if part.is_multipart() else None
-        subject = str(inner["subject"] or "") if isinstance(inner, EmailMessage) else ""
+        subject = _header(inner, "Subject") if isinstance(inner, EmailMessage) else ""
         name = name or " ".join(subject.replace("/", "-").split())
         name = f"{name}{suffix}" if name and not name.lower().endswith(suffix) else name
     return safe_name(name, f"attachment-{number}{suffix}")

@@ -149,7 +149,7 @@ def _message(folder: _Folder) -> EmailMessage:
     }
     for name, value in headers.items():
         if value.strip():
-            message[name] = " ".join(value.split())
+            message.set_raw(name, " ".join(value.split()))
     message.set_content(folder.text(_BODY))
     html = folder.html()
     if html:

@@ -6,7 +6,7 @@ import struct
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import PermanentError
@@ -125,6 +125,15 @@ def test_a_mail_that_states_a_wrong_character_set_is_read(charset: str, encoded:
     assert "Grüße" in parse(head + encoded, "a.eml").text
 
 
+@pytest.mark.parametrize("sender", [".:", "<", "a:;,(", "@", '"'])
+def test_a_mail_whose_sender_cannot_be_understood_is_read(sender: str) -> None:
+    """Python's own parser of addresses fails on the first of them."""
+    text = parse(f"From: {sender}\nSubject: Plans\n\nWords.".encode(), "a.eml").text
+
+    assert "Words." in text
+    assert "Plans" in text
+
+
 @pytest.mark.parametrize(
     "kind",
     ["application/pkcs7-mime; smime-type=enveloped-data", "application/x-pkcs7-mime",
@@ -196,6 +205,7 @@ def test_an_outlook_message_keeps_its_lines_headers_and_attachments() -> None:
     body=st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
     name=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
 )
+@example(body="", name=".:")  # Python's parser of addresses fails
 def test_no_outlook_message_brings_the_reader_down(body: str, name: str) -> None:
     top = streams_of({0x0037: name, 0x0C1A: name, 0x5D01: name, 0x007D: name, 0x1000: body}, 32)
     file = below("__attach_version1.0_#00000000", streams_of({0x3707: name, 0x370E: name}, 8))

@@ -28,10 +28,7 @@ _TENANTS = 1000  # whose languages are remembered
 # Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
 # the originals: at a million chunks that finds 0.95 of the true ten nearest.
 _CANDIDATES = 160
-# Bytes of vectors that wait, searched one by one, for a graph. All that waits is in memory,
-# so it is little; the more stands already, the longer it takes to put a piece to it.
-_SMALLEST_PIECE, _LARGEST_PIECE = 12 << 20, 192 << 20
-_OF_ALL = 8
+_PIECE = 192 << 20  # bytes of vectors that wait, searched one by one, for a graph
 _PAGE = 512
 _VALUES = 1_000_000
 
@@ -50,8 +47,6 @@ class EdgeStore(Register, Whole):
         self._boot, self._changes = uuid.uuid4().hex, 0
         self._languages: LRUCache[tuple[str, str], Sequence[str]] = LRUCache(_TENANTS)
         self._waiting = 0  # bytes of vectors stored since `optimize`
-        self._all = 0  # bytes of vectors that were optimized
-        self._piece = _SMALLEST_PIECE
         self._closed = False
 
     @classmethod
@@ -154,11 +149,8 @@ class EdgeStore(Register, Whole):
     async def _keep_small(self, stored: Iterable[Sequence[EncodedChunk]]) -> None:
         """Optimize in pieces, so that a large ingestion needs no more memory than a small one."""
         self._waiting += sum(encoded.dense.nbytes for chunks in stored for encoded in chunks)
-        if self._waiting >= self._piece:
-            piece = self._waiting
+        if self._waiting >= _PIECE:
             await self.optimize()
-            self._all += piece
-            self._piece = min(max(self._all // _OF_ALL, _SMALLEST_PIECE), _LARGEST_PIECE)
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
         """One batch to the engine: a list by vectors and one by words, fused, then read."""

@@ -59,6 +59,10 @@ class StillEncoder:
 
     max_tokens = 256
 
+    def trust(self, question: str) -> float:
+        """As in the model's own language."""
+        return 1.0
+
     async def encode(self, texts: Sequence[str]) -> Vectors:
         """The same vector for each text."""
         return np.full((len(texts), _DIMENSIONS), _DIMENSIONS**-0.5, dtype=np.float32)

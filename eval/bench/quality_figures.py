@@ -76,6 +76,11 @@ class Measured:
         return len(self.stages["ranking"].points)
 
     @property
+    def has_places(self) -> bool:
+        """Whether places in texts were judged, and not texts as a whole."""
+        return len(self.stages["ranking"].recall) > 0
+
+    @property
     def better_alone(self) -> Floats:
         """Points of BM25 or dense search, whichever is better on this set."""
         alone = (self.stages["bm25"].points, self.stages["dense"].points)
@@ -130,6 +135,15 @@ def gain(measured: Sequence[Measured], points: Points) -> Interval:
     return interval(list(map(points, measured)), [one.family for one in measured])
 
 
+def of_texts(measured: Sequence[Measured]) -> list[Measured]:
+    """The sets whose texts were judged as a whole, which alone count in a mean of nDCG@10.
+
+    Where places were judged, it is the characters that count: a passage joined of several
+    chunks has no one rank.
+    """
+    return [one for one in measured if not one.has_places]
+
+
 def searched_by_all(measured: Sequence[Measured]) -> tuple[list[Measured], list[str]]:
     """Sets that other libraries searched too, and those of them that searched them all."""
     shared = [one for one in measured if one.others]
@@ -139,24 +153,27 @@ def searched_by_all(measured: Sequence[Measured]) -> tuple[list[Measured], list[
 
 def bars(measured: Sequence[Measured]) -> list[Bar]:
     """The limits, in points of nDCG@10 and as a share of the judged characters."""
-    found = [
-        *_bars("fusion over RRF", measured, _FUSION_OVER_RRF, least=_FUSION_GAIN),
-        *_bars("fusion over BM25 or dense", measured, _fusion_over_alone, worst=_FUSION_LOSS),
-        *_bars(
-            "ranking over fusion",
-            measured,
-            _RANKING_OVER_FUSION,
-            least=_RANKING_GAIN,
-            worst=_RANKING_LOSS,
-        ),
-    ]
+    found: list[Bar] = []
+    if texts := of_texts(measured):
+        found += [
+            *_bars("fusion over RRF", texts, _FUSION_OVER_RRF, least=_FUSION_GAIN),
+            *_bars("fusion over BM25 or dense", texts, _fusion_over_alone, worst=_FUSION_LOSS),
+            *_bars(
+                "ranking over fusion",
+                texts,
+                _RANKING_OVER_FUSION,
+                least=_RANKING_GAIN,
+                worst=_RANKING_LOSS,
+            ),
+        ]
     for one in measured:
         if one.name == "scifact":
             more = float(_RANKING_OVER_FUSION(one).mean())
             found.append(Bar("ranking over fusion, scifact", more, _SCIFACT_GAIN, at_least=True))
-        if len(recall := one.stages["ranking"].recall):
+        if one.has_places:
+            recall = float(one.stages["ranking"].recall.mean())
             what = f"judged characters within the top 5, {one.name}"
-            found.append(Bar(what, float(recall.mean()), _RECALL, at_least=True))
+            found.append(Bar(what, recall, _RECALL, at_least=True))
     return found
 
 
@@ -206,11 +223,12 @@ def place(measured: Sequence[Measured], pick: Pick) -> tuple[float, float]:
 def notes(measured: Sequence[Measured]) -> list[str]:
     """What a reader of the figures has to know."""
     plain, further = (
-        np.mean([points(one).mean() for one in measured])
+        np.mean([points(one).mean() for one in of_texts(measured) or measured])
         for points in (_FUSION_OVER_RRF, _RANKING_OVER_FUSION)
     )
     return [
-        "a document is ranked by its best passage; sets of one family (translations) weigh as one "
+        "a document is ranked by its best passage; means of nDCG@10 are over the sets whose texts "
+        "were judged as a whole; sets of one family (translations) weigh as one "
         f"in a mean. With every set weighing the same: fusion over RRF {plain:+.2f}, ranking over "
         f"fusion {further:+.2f}",
         "times are of one search at a time, its question's encoding included; the libraries have "

@@ -10,6 +10,7 @@ from eval.bench.quality_figures import (
     Measured,
     Pick,
     gain,
+    of_texts,
     other,
     over,
     place,
@@ -23,7 +24,7 @@ from eval.judged.measures import Interval
 def tables(measured: Sequence[Measured]) -> list[Table]:
     """Stages, what each adds, and the other libraries."""
     found = [_stages(measured), _gains(measured)]
-    found += [_recall(one) for one in measured if len(one.stages["ranking"].recall)]
+    found += [_recall(one) for one in measured if one.has_places]
     return [*found, *_peers(measured)]
 
 
@@ -49,7 +50,10 @@ def _stages(measured: Sequence[Measured]) -> Table:
 def _gains(measured: Sequence[Measured]) -> Table:
     rows = [
         [name, *(_shown(gain(some, points)) for points in GAINS.values())]
-        for name, some in (*((one.name, [one]) for one in measured), ("**mean**", measured))
+        for name, some in (
+            *((one.name, [one]) for one in measured),
+            ("**mean**", of_texts(measured) or measured),
+        )
     ]
     return Table(
         "What each stage adds, in points, with its 95 % interval (paired bootstrap over the "
@@ -113,7 +117,8 @@ def _time_picture(measured: Sequence[Measured]) -> list[Points]:
 
 def _values(measured: Sequence[Measured], pick: Pick) -> list[float]:
     """Points on each set, then their mean."""
-    return [*(float(pick(one).points.mean()) for one in measured), place(measured, pick)[1]]
+    mean = place(of_texts(measured) or measured, pick)[1]
+    return [*(float(pick(one).points.mean()) for one in measured), mean]
 
 
 def _points(measured: Sequence[Measured], pick: Pick) -> list[str]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.settings import RetrievalSettings
 from app.core.types import HybridQuery, Passage
 from app.service import Footnote
 from eval.bench.material.found import Figures
 from eval.judged.index import SCOPE, open_filled
-from eval.judged.measures import TOP as RANKED
 from eval.judged.measures import Place
 from eval.judged.sets import read
 from graphs.context import Query
@@ -21,6 +21,7 @@ from graphs.nodes.retrieve import search
 
 DEPTH = 50
 TOP = 5
+_PASSAGES = RetrievalSettings().k
 RRF_K = 60
 """Of Cormack, Clarke & Büttcher (2009): what the fusion is held against."""
 
@@ -78,13 +79,12 @@ async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterat
     started = time.perf_counter()
     fused = await search(Query(question, question), footnote.base, SCOPE, most=DEPTH)
     yield _stage("fusion", fused, started)
-    # Whoever asks for few passages gets fewer neighbours joined: where places are judged, it is
-    # asked for as many as are judged. Elsewhere for so many that ten documents are among them.
     started = time.perf_counter()
-    ranked = await footnote.search(question, SCOPE, RANKED if spans else DEPTH)
+    ranked = await footnote.search(question, SCOPE, DEPTH)
     ms = (time.perf_counter() - started) * 1e3
-    best = await footnote.search(question, SCOPE, TOP) if spans else ranked[:TOP]
-    yield _Stage("ranking", ranked, best, ms)
+    # Whoever asks for fewer passages gets fewer neighbours joined: as many as the service wants.
+    best = await footnote.search(question, SCOPE, _PASSAGES) if spans else ranked
+    yield _Stage("ranking", ranked, best[:TOP], ms)
 
 
 def _stage(name: str, found: Found, started: float) -> _Stage:

@@ -145,7 +145,7 @@ class AnswerSettings(Section):
     )
     # What 99 % of the answered questions reach that the final score was fitted and measured on.
     answerable: Unit = Field(
-        0.12,
+        0.10,
         description="evidence that answers with less probability is not quoted: the answer is a no",
     )
     # Right short answers are what readers like best and wrong ones what they forgive least: the

@@ -12,7 +12,8 @@ from app.adapters import bundled
 from app.adapters.turns import Turns
 from app.core.types import Vectors
 
-_OTHER_SCRIPT = 0.25  # on XQuAD in Chinese better than 1 and than nothing, by .9 and .1 points
+# Chosen on 200 questions of XQuAD in Chinese, which is therefore no untouched set.
+_OTHER_SCRIPT = 0.25
 
 
 class BundledEncoder:

@@ -30,7 +30,7 @@ from app.core.types import Passage, Reading
 WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
 VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS)
 QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "window", "dense")
-_READ = ("relevance", "answerable")
+_READ = ("relevance", "answerable", "confidence")
 _FAR = 6.0  # log-odds beyond which nothing is surer
 _LITTLE = 1e-4
 Floats = NDArray[np.float64]
@@ -211,11 +211,13 @@ class CalibratedRanker:
     def _proximity(self, asked: Sequence[str], passages: Sequence[Passage]) -> Floats:
         return proximity(asked, [self._stems(shown(passage)) for passage in passages])
 
-    @staticmethod
-    def _silence(model: Logistic, rows: Floats) -> None:
-        """Give what the reader says, of texts in a language it did not learn, no weight."""
+    def _silence(self, model: Logistic, rows: Floats) -> None:
+        """Give what the reader says, of texts in a language it did not learn, no weight.
+
+        Another cross-encoder's relevance keeps its own: it may have learned that language.
+        """
         for place, name in enumerate(model.names):
-            if name in (*_READ, "confidence"):
+            if name in _READ and not (self._reranker and name == "relevance"):
                 rows[..., place] = model.mean[place]
 
     def _telling(self, question: str) -> list[str]:

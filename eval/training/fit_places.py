@@ -24,9 +24,9 @@ from app.adapters.sentence_scorer import SentenceScorer
 from eval.bench.sides.reading_footnote import Marked, best_f1, read_marked
 from eval.judged.places import places_in
 from eval.training.pairs import SQUAD_HELD_OUT
+from graphs.skills.places import log_odds
 
 _STEPS, _RATE, _DECAY = 150, 0.05, 1e-3
-_LITTLE = 1e-4
 Floats = NDArray[np.float64]
 Places = tuple[Floats, Floats]
 """Of the places of one question: signs, shape (places, 2), and F1 against the answers."""
@@ -53,7 +53,7 @@ async def _read(marked: Sequence[Marked]) -> list[Places]:
     for one in marked:
         places = await places_in(one.paragraph, one.question, reader, scorer)
         if places:
-            signs = [(math.log(place.confidence), _log_odds(score)) for place, score in places]
+            signs = [(math.log(place.confidence), log_odds(score)) for place, score in places]
             said = (one.paragraph[place.start : place.end] for place, _ in places)
             f1 = [best_f1(text, one.answers) for text in said]
             found.append((np.array(signs), np.array(f1)))
@@ -82,11 +82,6 @@ def fit(places: Sequence[Places]) -> Floats:
 def measure(places: Sequence[Places], weights: Floats) -> float:
     """Mean F1 of the likeliest place, in percent."""
     return 100 * float(np.mean([f1[int(np.argmax(x @ weights))] for x, f1 in places]))
-
-
-def _log_odds(share: float) -> float:
-    bounded = min(max(share, _LITTLE), 1 - _LITTLE)
-    return math.log(bounded / (1 - bounded))
 
 
 if __name__ == "__main__":

@@ -210,20 +210,23 @@ async def searched(library: Library, pairs: Sequence[Pair]) -> list[Found]:
             by_sense, by_words = dense[place - start], bm25[place - start]
             by_sense[gold] = asked[place] @ vectors[place]
             by_words[gold] = library.words.score(terms[place], weights[place])
-            query = _query(library, asked[place], terms[place])
+            query = _query(library, pairs[place].question, asked[place], terms[place])
             found.append(_found(library, pairs[place], query, by_sense, by_words))
     return found
 
 
-def _query(library: Library, vector: types.Vector, terms: SparseVector) -> HybridQuery:
+def _query(
+    library: Library, question: str, vector: types.Vector, terms: SparseVector
+) -> HybridQuery:
     settings, reranking = library.footnote.settings.retrieval, library.footnote.settings.reranking
+    trust = library.footnote.base.dense.trust(question)
     limit = max(settings.k + settings.k // 2, reranking.depth)
     return HybridQuery(
         dense=vector,
         sparse=terms,
         limit=limit,
         depth=max(settings.depth, limit),
-        weights=(settings.dense_weight, settings.bm25_weight),
+        weights=(settings.dense_weight * trust, settings.bm25_weight),
         fusion=settings.fusion,
         rrf_k=settings.rrf_k,
     )

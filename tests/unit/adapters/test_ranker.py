@@ -86,6 +86,28 @@ async def test_another_cross_encoder_takes_the_readers_place(ranker: CalibratedR
     assert (long.scores.rerank or 0) > (short.scores.rerank or 0)
 
 
+async def test_another_cross_encoder_is_heard_in_languages_that_the_reader_did_not_learn() -> None:
+    german = [
+        "Die Kantine öffnet mittags um zwölf Uhr und schließt nachmittags um vierzehn Uhr.",
+        "Vollzeitbeschäftigte erhalten jährlich fünfundzwanzig bezahlte Urlaubstage.",
+    ]
+
+    class Polyglot:
+        name = "polyglot"
+
+        async def score(self, question: str, texts: Sequence[str]) -> list[float]:
+            return [0.9 if "Urlaubstage" in text else 0.1 for text in texts]
+
+        async def close(self) -> None: ...
+
+    found = [p.model_copy(update={"title": "", "heading": ""}) for p in passages(german)]
+    ranker = CalibratedRanker.load(BundledReader(threads=1), Polyglot())
+    wrong, right = await ranker.judge("Wie viel Urlaub gibt es?", found)
+
+    assert right.voices["relevance"] > wrong.voices["relevance"]
+    assert right.voices["answerable"] == wrong.voices["answerable"] == 0
+
+
 def test_the_weights_are_those_of_the_voices() -> None:
     record = json.loads(WEIGHTS.read_text())
 

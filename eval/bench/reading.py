@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eval.bench.child import measure, say
 from eval.bench.result import Bar, Outcome, Row
+from eval.bench.sides.reading_footnote import SHORT
 from eval.bench.sizes import Judged
 
 _F1_GIVEN, _F1_FOUND = 65.0, 55.0
@@ -33,6 +34,7 @@ def run(judged: Judged) -> Outcome:
         Row("F1 of the place, given the paragraph", "%", found["f1_given"]),
         Row("F1 of the answer, all paragraphs to search", "%", found["f1_found"]),
         Row("… of those answered", "%", found["f1_answered"]),
+        Row(f"… of all, `answer.short` = {SHORT}", "%", found["f1_short"]),
         Row("answered", "%", 100 * found["answered"]),
         Row("ROC area, paragraph there or taken out", "", found["auc_gone"]),
         Row("ROC area, SQuAD 2's look-alikes", "", found["auc_look_alike"]),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from app import parts
 from app.adapters import payload
@@ -67,15 +68,16 @@ def vector_cache(folder: Path, dense: DenseEncoder) -> SqliteVectorCache:
 
 @asynccontextmanager
 async def open_filled(
-    sets: Sequence[JudgedSet], cache: Path
+    sets: Sequence[JudgedSet], cache: Path, **changed: Any
 ) -> AsyncIterator[tuple[Footnote, Judge]]:
     """The service over the texts of all sets, in a folder of its own, and the judge of its finds.
 
     Args:
         cache: Folder in which the texts' vectors are remembered from run to run.
+        changed: Settings that are not as they come.
     """
     with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(data_dir=Path(folder))
+        settings = load_settings(data_dir=Path(folder), **changed)
         async with open_footnote(settings) as footnote:
             dense = footnote.base.dense
             chunker = parts.chunker(settings, dense)

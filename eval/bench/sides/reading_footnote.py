@@ -29,6 +29,8 @@ from eval.training.pairs import SQUAD_HELD_OUT
 _MARK = re.compile(r"\s*\[\d+\]")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _SIGN = re.compile(r"[^\w\s]|_")
+SHORT = 0.4
+"""How sure the reader has to be for a short answer, where these are asked for."""
 _CANDIDATES = 24
 _KEPT = 8
 
@@ -67,6 +69,9 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
             for one in some
             for taken in (False, True)
         ]
+    in_few_words = {"short": SHORT}
+    async with open_filled([_as_set("xquad", xquad)], cache, answer=in_few_words) as (footnote, _):
+        short = [await _asked(footnote, one) for one in some]
     kept = [m for m in squad if m.key.split("/")[1] in SQUAD_HELD_OUT]
     async with open_filled([_as_set("squad2", squad)], cache) as (footnote, _):
         alike = [
@@ -82,6 +87,7 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
         "look_alikes": len(alike),
         "f1_given": 100 * float(np.mean(given)),
         "f1_found": 100 * float(np.mean([f1 for f1, _ in found])),
+        "f1_short": 100 * float(np.mean([f1 for f1, _ in short])),
         "f1_answered": 100 * float(np.mean(answered)) if answered else 0.0,
         "answered": len(answered) / len(found),
         "auc_gone": _auc(gone),

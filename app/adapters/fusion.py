@@ -33,7 +33,10 @@ def fuse(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[Passage
         name: [point for point in points if is_newest(point.payload, current)]
         for name, points in found.items()
     }
-    return [to_passage(points[key].payload, scores) for key, scores in ranked(query, kept)]
+    return [
+        to_passage(points[key].payload, scores, points[key].vector)
+        for key, scores in ranked(query, kept)
+    ]
 
 
 def ranked(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[tuple[str, Scores]]:
@@ -86,15 +89,10 @@ def _mixed(
     shares: tuple[float, float],
 ) -> dict[str, float]:
     weights = [weight * share for weight, share in zip(query.weights, shares, strict=True)]
-    whole = sum(weights) or 1.0
-    keys = dict.fromkeys([*dense[0], *bm25[0]])
-    return {
-        key: sum(
-            weight / whole * scored.get(key, missing)
-            for weight, (scored, missing) in zip(weights, (dense, bm25), strict=True)
-        )
-        for key in keys
-    }
+    of_dense, of_bm25 = (weight / (sum(weights) or 1.0) for weight in weights)
+    (near, far), (said, unsaid) = dense, bm25
+    keys = dict.fromkeys([*near, *said])
+    return {key: of_dense * near.get(key, far) + of_bm25 * said.get(key, unsaid) for key in keys}
 
 
 _FUSIONS = {"question": _by_question, "score": _by_score, "rank": _by_rank}

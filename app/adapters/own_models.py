@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from app.adapters import bundled
+from app.adapters.ranker import QUESTION, VOICES
 from app.core.errors import ConfigError
 
 _HINT = "remove it: footnote models adapt --undo"
@@ -98,7 +99,7 @@ def remove_reader(data_dir: Path) -> bool:
 
 
 def find_ranking(data_dir: Path, reranker: str) -> Path | None:
-    """The final score that was fitted here for a reranker, if it was.
+    """The final score that was fitted here for a reranker, if it was, over today's voices.
 
     Raises ConfigError when it is damaged.
     """
@@ -108,14 +109,25 @@ def find_ranking(data_dir: Path, reranker: str) -> Path | None:
     try:
         record = json.loads(file.read_text("utf-8"))
         fitted_for = record["reranker"]
-        whole = all(name in record for name in ("passage", "question"))
+        voices = [tuple(record[name]["features"]) for name in ("passage", "question")]
+        whole = True
     except (OSError, ValueError, KeyError, TypeError):
         whole, fitted_for = False, ""
     if not whole:
         raise ConfigError(
             f"the final score in {file} is damaged", hint="remove it: footnote models fit --undo"
         )
-    return file if fitted_for == reranker else None
+    if fitted_for != reranker:
+        return None
+    if voices != [VOICES, QUESTION]:
+        log.warning(
+            "ranking.fit_outdated",
+            file=str(file),
+            why="it was fitted for another version, so this version's own weights are used",
+            hint="run footnote models fit again, or remove it with --undo",
+        )
+        return None
+    return file
 
 
 def keep_ranking(data_dir: Path, record: Mapping[str, Any]) -> Path:

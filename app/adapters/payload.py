@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from app.core.dates import moment
 from app.core.errors import InputError
 from app.core.file_types import file_type
@@ -131,8 +133,11 @@ def to_chunk(payload: Mapping[str, Any]) -> Chunk:
     )
 
 
-def to_passage(payload: Mapping[str, Any], scores: Scores) -> Passage:
-    """The passage that a point holds."""
+def to_passage(
+    payload: Mapping[str, Any], scores: Scores, vectors: Mapping[str, Any] | None = None
+) -> Passage:
+    """The passage that a point holds, with its embedding if the point's vectors are given."""
+    dense = np.asarray(vectors[DENSE], dtype=np.float32).tobytes() if vectors else b""
     return Passage(
         document_id=payload["document_id"],
         title=payload["title"],
@@ -145,6 +150,7 @@ def to_passage(payload: Mapping[str, Any], scores: Scores) -> Passage:
         score=scores.fused or 0.0,
         scores=scores,
         dated=dated(payload.get("tags") or {}, payload["ingested_at"]),
+        vector=dense,
     )
 
 

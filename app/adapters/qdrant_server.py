@@ -177,6 +177,7 @@ class QdrantStore(Register, Whole):
                     limit=query.depth,
                     filter=seen,
                     with_payload=True,
+                    with_vector=[form.DENSE] if query.vectors else False,
                 )
                 for name in searches
             ],

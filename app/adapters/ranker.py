@@ -1,10 +1,10 @@
 """The final score of a passage: every voice weighed in one calibrated number.
 
-Searches, their fusion, the reader or another cross-encoder, titles and shared words each say
-something; none of them is the judge. The weights are those of a logistic model, fitted on
-held-out questions of many kinds by `eval/training/fit_ranking.py`, so the score is a
-probability: that the passage answers the question. A second one tells from the best passages
-whether the question is answered at all.
+Searches, their fusion, the reader or another cross-encoder, titles, shared words and likeness to
+other good passages each say something; none of them is the judge. The weights are those of a
+logistic model, fitted on held-out questions of many kinds by `eval/training/fit_ranking.py`, so
+the score is a probability: that the passage answers the question. A second one tells from the
+best passages whether the question is answered at all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.bundled import REINSTALL
+from app.adapters.cluster import closeness, promise
 from app.adapters.proximity import SIGNS, proximity
 from app.core.errors import ConfigError
 from app.core.ports import Reader, Reranker
@@ -28,7 +29,7 @@ from app.core.text import STOP_WORDS, words
 from app.core.types import Passage, Reading
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
-VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS)
+VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS, "cluster")
 QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "window", "dense")
 _READ = ("relevance", "answerable", "confidence")
 _FAR = 6.0  # log-odds beyond which nothing is surer
@@ -112,6 +113,11 @@ class CalibratedRanker:
         fitted = hashlib.sha256(data).hexdigest()[:12]
         return cls(reader, passage, question, reranker, fitted=fitted)
 
+    def promising(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Candidates, those first that are most worth judging."""
+        scores = promise([p.vector for p in passages], _standard_fused(passages))
+        return [passages[i] for i in np.argsort(-scores, kind="stable")]
+
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and what the reader said."""
         if not passages:
@@ -168,22 +174,24 @@ class CalibratedRanker:
     ) -> Floats:
         """One row of VOICES for each passage."""
         asked = self._telling(question)
-        fused = [_logit(p.scores.fused) for p in passages]
-        center, spread = float(np.mean(fused)), float(np.std(fused)) or 1.0
         dense = [p.scores.dense for p in passages if p.scores.dense is not None]
         rows = [
             (
-                (own - center) / spread,
+                own,
                 p.scores.dense if p.scores.dense is not None else min(dense, default=0.0),
                 _bounded(r.relevance),
                 _bounded(r.answerable),
                 _share(set(asked), set(self._stems(p.context))),
             )
-            for p, r, own in zip(passages, readings, fused, strict=True)
+            for p, r, own in zip(passages, readings, _standard_fused(passages), strict=True)
         ]
-        found = np.column_stack([np.array(rows), self._proximity(asked, passages)])
+        unsaid = np.full(len(passages), self.passage.mean[-1])  # of the cluster, as yet
+        found = np.column_stack([np.array(rows), self._proximity(asked, passages), unsaid])
         if not _is_familiar(readings):
             self._silence(self.passage, found)
+        close = closeness([p.vector for p in passages], self.passage.logits(found))
+        if close is not None:
+            found[:, -1] = close
         return found
 
     def signs(
@@ -237,6 +245,13 @@ def shown(passage: Passage) -> str:
 def probability(logit: float) -> float:
     """The logistic function, by way of tanh, which cannot overflow."""
     return 0.5 + 0.5 * math.tanh(0.5 * logit)
+
+
+def _standard_fused(passages: Sequence[Passage]) -> Floats:
+    """The fusion's log-odds in standard deviations from their mean."""
+    fused = np.array([_logit(p.scores.fused) for p in passages])
+    found: Floats = (fused - fused.mean()) / (fused.std() or 1.0)
+    return found
 
 
 def _logit(share: float | None) -> float:

@@ -262,6 +262,9 @@ class Ranker(Protocol):
     def name(self) -> str:
         """What determines the scores."""
 
+    def promising(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Candidates of one question, those first that are most worth judging."""
+
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and the reranker's."""
 

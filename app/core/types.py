@@ -236,6 +236,8 @@ class Passage(Model):
     """What each voice added to the log-odds of the final score; for those who want to see."""
     dated: datetime | None = Field(None, exclude=True)
     """The date of its document, by which it ages; not shown."""
+    vector: bytes = Field(b"", exclude=True, repr=False)
+    """Its embedding, as float32, where the query asked for it; not shown."""
 
     @property
     def context(self) -> str:
@@ -371,6 +373,7 @@ class HybridQuery:
         weights: Weights of (dense, bm25) in the fusion.
         fusion: How the two lists become one; see `retrieval.fusion`.
         rrf_k: The constant of reciprocal rank fusion (Cormack et al., 2009).
+        vectors: Whether the passages come with their embeddings.
     """
 
     dense: Vector
@@ -380,6 +383,7 @@ class HybridQuery:
     weights: tuple[float, float] = (1.0, 1.0)
     fusion: Fusion = "question"
     rrf_k: int = 60
+    vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)

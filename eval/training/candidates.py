@@ -95,7 +95,7 @@ async def _found(one: JudgedSet, cache: Path) -> list[Found]:
         for number, question in enumerate(one.questions):
             sparse = base.sparse.encode_query(question.text, languages)
             (vector,) = await base.dense.encode([question.text])
-            query = HybridQuery(vector, sparse, limit=2 * DEPTH, depth=DEPTH)
+            query = HybridQuery(vector, sparse, limit=2 * DEPTH, depth=DEPTH, vectors=True)
             passages = await base.store.search(query, SCOPE)
             answers = np.array([_answers(question, p) for p in passages], dtype=bool)
             terms = len(sparse.indices)

@@ -4,9 +4,9 @@
 
 Every question has its best candidates by fusion, read by the bundled reader. The passage model
 learns to put those that answer first (softmax over a question's list) and to say how likely
-each is (logistic loss). The question model learns to tell questions whose passage is there from
-the same questions with it taken away, and from look-alikes. Sets weigh the same, whatever their
-size; every second question is kept apart to measure on.
+each is (logistic loss); sets weigh the same, whatever their size. The question model learns to
+tell questions whose passage is there from the same questions with it taken away, and from
+look-alikes. Every second question is kept apart to measure on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,22 +37,25 @@ from app.core.ports import Reader
 from app.core.types import Passage, Reading
 from eval.training.candidates import Found, collect
 
-QUESTIONS = 100
+QUESTIONS = 240
 DEPTH, SPARE = 16, 4
 """How many candidates are judged, and how many more are read to take their place."""
+CANDIDATES = 50
+"""Of which the most promising are judged."""
 KEPT = 8
 """Of the best, that tell whether the question is answered."""
 TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
 """Sets where what answers a question stands in one place, so that it can be taken away."""
-_STEPS, _RATE, _DECAY = 600, 0.05, 1e-3
+_STEPS, _RATE, _DECAY = 600, 0.05, 1e-4
 _POINTWISE = 0.5
+_TURNS = 3
 _TOWARDS_PRIOR = 0.05
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question, its candidates in order of fusion, and what the reader said of them.
+    """A question, its candidates, most promising first, and what the reader said of them.
 
     Args:
         answers: Which passages answer it, shape (passages,).
@@ -118,10 +122,11 @@ async def read_all(found: Sequence[Found], ranker: CalibratedRanker) -> list[Cas
     """The best candidates of each question, read by the ranker's models."""
     cases: list[Case] = []
     for one in found:
-        passages = one.passages[: DEPTH + SPARE]
-        if passages:
+        candidates = one.passages[:CANDIDATES]
+        if candidates:
+            passages = ranker.promising(candidates)[: DEPTH + SPARE]
+            answers = one.answers[[candidates.index(passage) for passage in passages]]
             readings = await ranker.read(one.question, passages)
-            answers = one.answers[: len(passages)]
             cases.append(Case(one.kind, one.question, passages, readings, answers, one.held_out))
     return cases
 
@@ -171,7 +176,8 @@ def auc(scores: Floats, labels: NDArray[np.bool_]) -> float:
 
 def _blank(passage: Logistic | None = None) -> CalibratedRanker:
     """A ranker for its features, whose reader is never asked."""
-    zero = Logistic((), 0.0, np.zeros(0), np.zeros(0), np.ones(0))
+    none, one = np.zeros(len(VOICES)), np.ones(len(VOICES))
+    zero = Logistic(VOICES, 0.0, none, none, one)
     return CalibratedRanker(cast(Reader, _Nobody()), passage or zero, zero)
 
 
@@ -184,9 +190,21 @@ def fit_passages(
 ) -> Logistic:
     """The model over VOICES.
 
+    What a passage's cluster says depends on the other voices' weights: fitted in turns.
+
     Args:
         prior: Weights that few questions are not to lead far away from.
     """
+    for _ in range(_TURNS):
+        passage = _fit_passages(ranker, cases, prior)
+        ranker = copy(ranker)
+        ranker.passage = passage
+    return ranker.passage
+
+
+def _fit_passages(
+    ranker: CalibratedRanker, cases: Sequence[Case], prior: Logistic | None
+) -> Logistic:
     import torch
 
     lists = [c for c in cases if not c.held_out and c.answers[:DEPTH].any()]
@@ -220,19 +238,17 @@ def fit_passages(
 
 
 def fit_questions(told: Sequence[Told]) -> Logistic:
-    """The model over QUESTION."""
+    """The model over QUESTION. Each question weighs the same, as in the calibration's error."""
     import torch
 
     rows = np.stack([one.signs for one in told])
     mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     x = torch.tensor((rows - mean) / spread, dtype=torch.float32)
     y = torch.tensor([float(one.answered) for one in told])
-    weight = torch.tensor(_even_weights([one.kind for one in told]), dtype=torch.float32)
 
     def loss(weights: Any, intercept: Any) -> Any:
         score = x @ weights + intercept
-        each = torch.nn.functional.binary_cross_entropy_with_logits(score, y, reduction="none")
-        return (weight * each).sum()
+        return torch.nn.functional.binary_cross_entropy_with_logits(score, y)
 
     return _fitted(QUESTION, loss, mean, spread)
 

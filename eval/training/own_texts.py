@@ -211,7 +211,7 @@ async def searched(library: Library, pairs: Sequence[Pair]) -> list[Found]:
             by_sense[gold] = asked[place] @ vectors[place]
             by_words[gold] = library.words.score(terms[place], weights[place])
             query = _query(library, pairs[place].question, asked[place], terms[place])
-            found.append(_found(library, pairs[place], query, by_sense, by_words))
+            found.append(_found(library, pairs[place], query, vectors[place], by_sense, by_words))
     return found
 
 
@@ -220,7 +220,7 @@ def _query(
 ) -> HybridQuery:
     settings, reranking = library.footnote.settings.retrieval, library.footnote.settings.reranking
     trust = library.footnote.base.dense.trust(question)
-    limit = max(settings.k + settings.k // 2, reranking.depth)
+    limit = max(settings.k + settings.k // 2, reranking.depth, settings.depth)
     return HybridQuery(
         dense=vector,
         sparse=terms,
@@ -238,8 +238,19 @@ class _Point:
     score: float
 
 
-def _found(library: Library, pair: Pair, query: HybridQuery, dense: Floats, bm25: Floats) -> Found:
-    """Fused candidates, without those of which nobody knows whether they are right."""
+def _found(
+    library: Library,
+    pair: Pair,
+    query: HybridQuery,
+    altered: types.Vector,
+    dense: Floats,
+    bm25: Floats,
+) -> Found:
+    """Fused candidates, without those of which nobody knows whether they are right.
+
+    Args:
+        altered: The vector of what the pair shows.
+    """
     gold = library.texts.passages[pair.passage]
     lists = {}
     for name, scores in ((payload.DENSE, dense), (payload.BM25, bm25)):
@@ -254,12 +265,17 @@ def _found(library: Library, pair: Pair, query: HybridQuery, dense: Floats, bm25
         lists[name] = points[: query.depth]
     places, passages = [], []
     for key, scores_of in ranked(query, lists):
+        vector = library.vectors[int(key)]
         shown = library.shown[int(key)]
         if int(key) == pair.passage:
             title, _, heading = pair.shown.context.partition(" > ")
             changed = {"title": title, "heading": heading, "text": pair.shown.body}
-            shown = shown.model_copy(update=changed)
-        found = {"scores": scores_of, "score": scores_of.fused or 0.0}
+            shown, vector = shown.model_copy(update=changed), altered
+        found = {
+            "scores": scores_of,
+            "score": scores_of.fused or 0.0,
+            "vector": vector.astype(np.float32).tobytes(),
+        }
         passages.append(shown.model_copy(update=found))
         places.append(int(key))
     answers = np.array([place == pair.passage for place in places], dtype=bool)

@@ -45,6 +45,8 @@ async def hybrid(query: Query, context: Context, scope: Scope, *, most: int) -> 
     settings = context.retrieval
     # Half as many again: some will be joined, or left out as copies.
     limit = max(most + most // 2, context.reranking.depth)
+    if context.reranker:  # which of all candidates are worth a closer look shows when compared
+        limit = max(limit, settings.depth)
     dense_text = query.dense_text or query.text
     vector = (await context.dense.encode([dense_text]))[0]
     languages = await context.store.languages(scope)
@@ -56,4 +58,5 @@ async def hybrid(query: Query, context: Context, scope: Scope, *, most: int) -> 
         weights=(settings.dense_weight * context.dense.trust(dense_text), settings.bm25_weight),
         fusion=settings.fusion,
         rrf_k=settings.rrf_k,
+        vectors=context.reranker is not None,
     )

@@ -18,8 +18,8 @@ async def rank(
 ) -> list[Passage]:
     """Passages, best first.
 
-    The best `settings.depth` by fused score are judged; the rest follow in their order,
-    with a score of 0.
+    The `settings.depth` most promising ones are judged; the rest follow in their order, with a
+    score of 0.
 
     Args:
         question: A standalone question.
@@ -30,7 +30,8 @@ async def rank(
     fused = sorted(passages, key=lambda p: -(p.scores.fused or 0.0))
     if reranker is None or not fused:
         return fused
-    head, tail = fused[: settings.depth], fused[settings.depth :]
+    promising = reranker.promising(fused)
+    head, tail = promising[: settings.depth], promising[settings.depth :]
     judged = await reranker.judge(question, head)
     return sorted(judged, key=lambda p: -p.score) + [
         p.model_copy(update={"score": 0.0}) for p in tail

@@ -214,8 +214,10 @@ class _Way:
             return self._lost("age", f"{why}, and the best {settings.k} go on")
         before = _place(self.fused, best)
         if best.scores.rerank is None:
-            why = f"the fusion puts it at {before}, and the best {settings.k} go on"
-            return self._lost("fusion", why)
+            most = f"the best {settings.k} go on"
+            if self.context.reranker:
+                most = f"the {self.context.reranking.depth} most promising are reranked"
+            return self._lost("fusion", f"the fusion puts it at {before}, and {most}")
         why = f"the reranker puts it at {place}, where the fusion had it at {before}"
         return self._lost("rerank", f"{why}, and the best {settings.k} go on")
 

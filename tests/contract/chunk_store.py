@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from app.core.dates import moment
@@ -166,6 +168,37 @@ class ChunkStoreContract:
         assert await store.search(asking("leave"), Scope("nobody")) == []
         assert await store.chunks(theirs.id, Scope("them")), "the refused delete did nothing"
 
+    async def test_a_tenant_that_was_alone_meets_nobody_who_joins_it(
+        self, store: ChunkStore
+    ) -> None:
+        await store.replace(*made("a.md", [LEAVE], tenant="us"))
+        await store.optimize()
+        assert await store.search(asking("annual leave"), Scope("them")) == []
+        more = [made(f"{n}.md", [LEAVE], tenant="them") for n in range(8)]
+        writing = asyncio.create_task(_replace_all(store, more, optimizing=True))
+
+        while not writing.done():
+            found = await store.search(asking("annual leave"), Scope("us"))
+            assert [passage.title for passage in found] == ["a.md"]
+            await asyncio.sleep(0)
+        await writing
+
+        assert len(await store.search(asking("annual leave"), Scope("them"))) == 8
+
+    async def test_passages_bring_their_vectors_where_they_are_asked_for(
+        self, store: ChunkStore
+    ) -> None:
+        await store.replace(*made("a.md", [LEAVE, LAPTOP]))
+        question = asking("annual leave")
+
+        plain = await store.search(question, HERE)
+        found = await store.search(replace(question, vectors=True), HERE)
+
+        assert {passage.vector for passage in plain} == {b""}
+        cosines = [np.frombuffer(p.vector, dtype=np.float32) @ question.dense for p in found]
+        assert cosines == pytest.approx([passage.scores.dense for passage in found], abs=0.02)
+        assert "vector" not in found[0].model_dump()
+
     async def test_a_filter_cannot_name_another_tenant(self, store: ChunkStore) -> None:
         await store.replace(*made("a.md", [LAPTOP], tenant="them"))
 
@@ -174,8 +207,11 @@ class ChunkStoreContract:
     async def test_a_staged_version_is_seen_only_when_it_is_shown(self, store: ChunkStore) -> None:
         old, new = made("a.md", [LEAVE, TRAVEL]), made("a.md", [LAPTOP])
         await store.replace(*old)
+        await store.optimize()
 
         await store.stage(*new)
+        assert texts(await store.search(asking("stolen laptop"), HERE)) == [LEAVE, TRAVEL]
+        await store.optimize()
         assert texts(await store.search(asking("stolen laptop"), HERE)) == [LEAVE, TRAVEL]
         assert await store.documents(HERE) == [old.document]
 
@@ -475,12 +511,13 @@ class ChunkStoreContract:
         assert await store.document(version.id, HERE) == version.document
         assert dict((await store.info()).fingerprint) == dict(FINGERPRINT)
 
+    @pytest.mark.parametrize("optimizing", [False, True])
     async def test_readers_meet_one_whole_version_while_a_document_is_replaced(
-        self, store: ChunkStore
+        self, store: ChunkStore, optimizing: bool
     ) -> None:
         versions = [made("a.md", [f"{LEAVE}Version {n}. "] * 8) for n in range(12)]
         await store.replace(*versions[0])
-        writing = asyncio.create_task(_replace_all(store, versions[1:]))
+        writing = asyncio.create_task(_replace_all(store, versions[1:], optimizing))
         meetings = 0
 
         while not writing.done():
@@ -519,6 +556,8 @@ class ChunkStoreContract:
         assert rounded(await store.search(asking("annual leave"), HERE)) == before
 
 
-async def _replace_all(store: ChunkStore, versions: list[Made]) -> None:
+async def _replace_all(store: ChunkStore, versions: list[Made], optimizing: bool) -> None:
     for version in versions:
         await store.replace(*version)
+        if optimizing:
+            await store.optimize()

@@ -13,7 +13,7 @@ def test_two_processes_search_for_the_same_in_the_same() -> None:
         assert document.document_id == same.document_id
         assert [c.chunk.text for c in chunks] == [c.chunk.text for c in again]
         assert all(np.array_equal(c.dense, d.dense) for c, d in zip(chunks, again, strict=True))
-    asked, repeated = (Library(0).questions(4, 50) for _ in range(2))
+    asked, repeated = (Library(0).questions(4, 50, 16) for _ in range(2))
     assert [question.sparse for question in asked] == [question.sparse for question in repeated]
 
 
@@ -24,5 +24,5 @@ def test_documents_are_whole_and_their_vectors_of_unit_length() -> None:
         assert [encoded.chunk.start for encoded in chunks] == [0, *ends[:-1]]
         lengths = np.linalg.norm([encoded.dense for encoded in chunks], axis=1)
         assert np.allclose(lengths, 1.0, atol=1e-5)
-    for question in Library(0).questions(4, 50):
+    for question in Library(0).questions(4, 50, 16):
         assert np.isclose(np.linalg.norm(question.dense), 1.0, atol=1e-5)

@@ -163,6 +163,15 @@ def test_a_damaged_final_score_is_told(tmp_path: Path, content: str) -> None:
         find_ranking(tmp_path, "x")
 
 
+def test_a_score_fitted_over_another_versions_voices_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    record = json.loads(WEIGHTS.read_text()) | {"reranker": "x"}
+    record["passage"]["features"] = record["passage"]["features"][:-1]
+    (tmp_path / "models" / "ranking.json").write_text(json.dumps(record))
+
+    assert find_ranking(tmp_path, "x") is None
+
+
 async def test_a_fitted_score_is_used_for_its_reranker_alone(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     record = json.loads(WEIGHTS.read_text()) | {"reranker": bundled.READER_NAME}

@@ -47,6 +47,10 @@ class Prefers:
     def __init__(self, word: str) -> None:
         self._word = word
 
+    def promising(self, passages: Sequence[Passage]) -> list[Passage]:
+        """As they come."""
+        return list(passages)
+
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         said = [float(self._word in passage.text) for passage in passages]
         return [
@@ -184,13 +188,22 @@ async def test_a_search_that_is_turned_off_is_said_to_be(footnote: Footnote) -> 
 
 
 async def test_what_the_fusion_puts_too_low_is_lost_there(footnote: Footnote) -> None:
-    narrow = tuned(footnote, retrieval={"k": 1}, reranking={"depth": 1})
+    plain = replace(footnote, base=replace(footnote.base, reranker=None))
+    narrow = tuned(plain, retrieval={"k": 1}, reranking={"depth": 1})
     found = await told(narrow, "alike")
     assert found.lost_at == "fusion"
     fusion = stage(found, "fusion")
     assert fusion.cut == 1 and fusion.rank and fusion.rank > 1
     assert fusion.scores and fusion.scores.dense and fusion.scores.bm25
     assert stage(found, "dense").kept and stage(found, "bm25").kept
+
+
+async def test_what_is_not_promising_enough_to_be_reranked_is_told_so(footnote: Footnote) -> None:
+    narrow = tuned(footnote, retrieval={"k": 1}, reranking={"depth": 1})
+    found = await told(narrow, "alike")
+    assert found.lost_at == "fusion"
+    assert stage(found, "fusion").kept
+    assert "the 1 most promising are reranked" in found.reason
 
 
 async def test_what_the_reranker_puts_too_low_is_lost_there(footnote: Footnote) -> None:

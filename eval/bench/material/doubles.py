@@ -77,6 +77,10 @@ class StillRanker:
 
     name = "still"
 
+    def promising(self, passages: Sequence[Passage]) -> list[Passage]:
+        """As they come."""
+        return list(passages)
+
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """0.9 for each passage."""
         return [passage.model_copy(update={"score": 0.9}) for passage in passages]

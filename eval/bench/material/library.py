@@ -60,13 +60,17 @@ class Library:
                 texts = [words(rng, WORDS_OF_CHUNK) for _ in range(OF_DOCUMENT)]
                 yield self._document(first + n, texts, vectors[rows])
 
-    def questions(self, count: int, depth: int) -> list[HybridQuery]:
-        """Questions near chunks that are like those of the library."""
+    def questions(self, count: int, depth: int, limit: int) -> list[HybridQuery]:
+        """Questions near chunks that are like those of the library.
+
+        Args:
+            depth: Candidates of each search; `limit`: of both together.
+        """
         rng = np.random.default_rng(3)
         chunks = self._places(rng, count) + _CHUNK_NOISE * self._noise(rng, count)
         vectors = self._unit(_unit(chunks) + _QUERY_NOISE * self._noise(rng, count))
         return [
-            HybridQuery(vector, self._bm25.encode_query(words(rng, WORDS_OF_QUERY)), depth, depth)
+            HybridQuery(vector, self._bm25.encode_query(words(rng, WORDS_OF_QUERY)), limit, depth)
             for vector in vectors
         ]
 

@@ -24,7 +24,7 @@ _TOPS = (10, 50)
 def measure(*, folder: str, queries: int) -> dict[str, Any]:
     """Mean share of the nearest chunks, by the original vectors and with the same filters,
     that the store finds, at the top 10 and 50."""
-    questions = Library(0).questions(queries, max(_TOPS))
+    questions = Library(0).questions(queries, max(_TOPS), max(_TOPS))
     ours = asyncio.run(_through_the_store(Path(folder), questions))
     exact = _exactly(Path(folder), questions)
     return {

@@ -5,27 +5,29 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.adapters.qdrant_edge import EdgeStore
-from app.core.types import Scope
+from app.core.types import HybridQuery, Scope
 from eval.bench.child import Unavailable
 from eval.bench.material.corpus import DIMENSIONS
 from eval.bench.material.library import Library
 
 
-def measure(*, folder: str, queries: int, warm_up: int, depth: int) -> dict[str, Any]:
+def measure(*, folder: str, queries: int, warm_up: int, depth: int, limit: int) -> dict[str, Any]:
     """Seconds to open the index and to list its documents, milliseconds of each search, and
     megabytes of memory after the searches: all, and what is the process's own (the rest are
     pages of files, which the system takes back when it needs them)."""
     if not sys.platform.startswith("linux"):
         raise Unavailable("memory in use is read from /proc: Linux only")
-    return asyncio.run(_measure(Path(folder), queries, warm_up, depth))
+    return asyncio.run(
+        _measure(Path(folder), Library(0).questions(warm_up + queries, depth, limit), warm_up)
+    )
 
 
-async def _measure(folder: Path, queries: int, warm_up: int, depth: int) -> dict[str, Any]:
-    questions = Library(0).questions(warm_up + queries, depth)
+async def _measure(folder: Path, questions: Sequence[HybridQuery], warm_up: int) -> dict[str, Any]:
     started = time.perf_counter()
     store = await EdgeStore.open(folder, dimensions=DIMENSIONS, fingerprint={})
     found: dict[str, Any] = {"open_s": time.perf_counter() - started, "ms": []}

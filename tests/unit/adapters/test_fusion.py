@@ -27,6 +27,7 @@ class Point:
     document: str = ""
     content_hash: str = "v1"
     ingested_at: str = "2026-01-01"
+    vector: None = None
 
     @property
     def payload(self) -> dict[str, Any]:

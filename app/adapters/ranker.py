@@ -31,6 +31,8 @@ from app.core.types import Passage, Reading
 WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
 VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS, "cluster")
 QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "window", "dense")
+COMPARED = 50
+"""Candidates among which the most promising are chosen, when the weights are fitted too."""
 _READ = ("relevance", "answerable", "confidence")
 _FAR = 6.0  # log-odds beyond which nothing is surer
 _LITTLE = 1e-4
@@ -114,9 +116,15 @@ class CalibratedRanker:
         return cls(reader, passage, question, reranker, fitted=fitted)
 
     def promising(self, passages: Sequence[Passage]) -> list[Passage]:
-        """Candidates, those first that are most worth judging."""
-        scores = promise([p.vector for p in passages], _standard_fused(passages))
-        return [passages[i] for i in np.argsort(-scores, kind="stable")]
+        """Candidates, those first that are most worth judging; best first by fused score.
+
+        The first COMPARED are compared with each other, the rest follow as they come.
+        """
+        some = passages[:COMPARED]
+        if not some:
+            return []
+        scores = promise([p.vector for p in some], _standard_fused(some))
+        return [*(some[i] for i in np.argsort(-scores, kind="stable")), *passages[COMPARED:]]
 
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and what the reader said."""

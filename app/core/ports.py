@@ -263,7 +263,8 @@ class Ranker(Protocol):
         """What determines the scores."""
 
     def promising(self, passages: Sequence[Passage]) -> list[Passage]:
-        """Candidates of one question, those first that are most worth judging."""
+        """Candidates of one question, best first by fused score, in the order in which it is
+        worth judging them."""
 
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and the reranker's."""

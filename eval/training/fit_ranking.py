@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.ranker import (
+    COMPARED,
     QUESTION,
     VOICES,
     WEIGHTS,
@@ -40,8 +41,6 @@ from eval.training.candidates import Found, collect
 QUESTIONS = 240
 DEPTH, SPARE = 16, 4
 """How many candidates are judged, and how many more are read to take their place."""
-CANDIDATES = 50
-"""Of which the most promising are judged."""
 KEPT = 8
 """Of the best, that tell whether the question is answered."""
 TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
@@ -122,7 +121,7 @@ async def read_all(found: Sequence[Found], ranker: CalibratedRanker) -> list[Cas
     """The best candidates of each question, read by the ranker's models."""
     cases: list[Case] = []
     for one in found:
-        candidates = one.passages[:CANDIDATES]
+        candidates = one.passages[:COMPARED]
         if candidates:
             passages = ranker.promising(candidates)[: DEPTH + SPARE]
             answers = one.answers[[candidates.index(passage) for passage in passages]]

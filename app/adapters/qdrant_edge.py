@@ -67,7 +67,11 @@ class EdgeStore(Register, Whole):
         finally:
             await opener.close()
         store = cls(folder, shard, fingerprint)
-        await store._compare()
+        try:
+            await store._compare()
+        except BaseException:
+            await store.close()
+            raise
         return store
 
     async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:

@@ -68,7 +68,7 @@ def adapt(
     say(f"questions to learn from: {kinds}; held out: {found.held_out}")
     if found.verdict:
         say(_verdict(found.verdict))
-        say(_decision("the adapted reader", found.kept))
+        say(_decision("the adapted reader", found.verdict))
 
 
 def fit(
@@ -94,7 +94,7 @@ def fit(
     for voice, (before, after) in found.weights.items():
         say(f"  {voice}: {before:.3f} {after:.3f}")
     say(_verdict(found.verdict))
-    say(_decision("the fitted final score", found.kept))
+    say(_decision("the fitted final score", found.verdict))
 
 
 def _settings() -> Settings:
@@ -134,10 +134,10 @@ def _verdict(found: Any) -> str:
     )
 
 
-def _decision(what: str, kept: bool) -> str:
-    if kept:
+def _decision(what: str, verdict: Any) -> str:
+    if verdict.better:
         return f"kept: {what} is used from the next start of a command or server"
-    return f"not kept: {what} is not better beyond chance (p < 0.05); all is as it was"
+    return f"not kept: {what} {verdict.against}; all is as it was"
 
 
 def _undone(removed: bool, what: str, as_json: bool) -> None:

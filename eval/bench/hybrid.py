@@ -37,7 +37,7 @@ def run(sizes: Sizes) -> Outcome:
     ]
     return Outcome(
         "hybrid",
-        ours="Footnote: EdgeStore.search, tenant and live filters, every score",
+        ours="Footnote: EdgeStore.search over one tenant, every score",
         other="LangChain EnsembleRetriever: rank_bm25 + qdrant-client local mode",
         rows=[
             Row(f"search p50, {size}", "ms", float(p50), float(other_p50)),

@@ -37,7 +37,7 @@ def run(sizes: Sizes) -> Outcome:
     p50, p95 = (float(p) for p in np.percentile(served["ms"], [50, 95]))
     return Outcome(
         "million",
-        ours="Footnote: EdgeStore, int8 vectors in memory, tenant and live filters",
+        ours="Footnote: EdgeStore over one tenant, int8 vectors in memory",
         other="exact search by the original vectors, for recall",
         rows=[
             Row(f"fill, {chunks}", "s", filled["seconds"]),

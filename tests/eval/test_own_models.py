@@ -109,6 +109,7 @@ def test_a_sign_flip_test_believes_no_chance() -> None:
     old = rng.random(100)
     assert compare(old, old + 0.1).better
     assert not compare(old, old).better
+    assert "too little" in compare(old, old + 0.003).against
     assert not compare(old, old + rng.normal(0, 0.1, 100) - 0.01).better
 
 

@@ -49,7 +49,12 @@ def versions(draw: st.DrawFn) -> list[Version]:
         tags = draw(st.dictionaries(words, words, max_size=2))
         document = made("a.md", texts, tags=tags, tenant=draw(words)).document
         flags = draw(st.lists(words, max_size=2))
-        changes = {"document_id": str(number), "title": draw(words), "flags": flags}
+        changes = {
+            "document_id": str(number),
+            "title": draw(words),
+            "flags": flags,
+            "ingested_at": "2026-01-01T00:00:00+00:00",  # not now: the same file every time
+        }
         found.append((document.model_copy(update=changes), chunks))
     return found
 

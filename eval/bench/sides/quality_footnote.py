@@ -20,6 +20,8 @@ from graphs.context import Query
 from graphs.nodes.retrieve import search
 
 DEPTH = 50
+_MOST = DEPTH * 2 // 3
+"""Passages asked of the service, so that each of its searches contributes DEPTH, as by default."""
 TOP = 5
 _PASSAGES = RetrievalSettings().k
 RRF_K = 60
@@ -77,10 +79,10 @@ async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterat
     started = time.perf_counter()
     yield _stage("rrf", reciprocal_rank(list(alone.values())), started)
     started = time.perf_counter()
-    fused = await search(Query(question, question), footnote.base, SCOPE, most=DEPTH)
+    fused = await search(Query(question, question), footnote.base, SCOPE, most=_MOST)
     yield _stage("fusion", fused, started)
     started = time.perf_counter()
-    ranked = await footnote.search(question, SCOPE, DEPTH)
+    ranked = await footnote.search(question, SCOPE, _MOST)
     ms = (time.perf_counter() - started) * 1e3
     # Whoever asks for fewer passages gets fewer neighbours joined: as many as the service wants.
     best = await footnote.search(question, SCOPE, _PASSAGES) if spans else ranked

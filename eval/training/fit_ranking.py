@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -237,17 +238,25 @@ def _fit_passages(
 
 
 def fit_questions(told: Sequence[Told]) -> Logistic:
-    """The model over QUESTION. Each question weighs the same, as in the calibration's error."""
+    """The model over QUESTION.
+
+    A set weighs as the root of its size: a small one of another kind is heard, and most
+    questions are still told as they are.
+    """
     import torch
 
     rows = np.stack([one.signs for one in told])
     mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     x = torch.tensor((rows - mean) / spread, dtype=torch.float32)
     y = torch.tensor([float(one.answered) for one in told])
+    sizes = Counter(one.kind for one in told)
+    roots = torch.tensor([sizes[one.kind] ** -0.5 for one in told])
+    weight = roots / roots.sum()
 
     def loss(weights: Any, intercept: Any) -> Any:
         score = x @ weights + intercept
-        return torch.nn.functional.binary_cross_entropy_with_logits(score, y)
+        each = torch.nn.functional.binary_cross_entropy_with_logits(score, y, reduction="none")
+        return (weight * each).sum()
 
     return _fitted(QUESTION, loss, mean, spread)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SHARPNESS = 2.0  # how fast passages count less as their scores fall behind the best one's
-_WEIGHT = 2.0  # of closeness beside a fused score; 1 to 4 do equally well
+_WEIGHT = 2.0  # of closeness beside a fused score
 Floats = NDArray[np.float64]
 
 

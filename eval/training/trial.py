@@ -14,8 +14,8 @@ from eval.training.fit_ranking import DEPTH, Case
 LIKELIHOOD = 0.05
 """Of a gain as large by chance alone, below which it is believed."""
 LEAST = 0.005
-"""Gain in nDCG@10 that is worth another model. Questions made by rule tell less than readers'
-own do: 0.003 of them (p = 0.048) came to nothing on SciFact's claims."""
+"""Gain in nDCG@10 that is worth another model: it is measured on questions made by rule, of
+which a smaller one need not come to anything with readers' own."""
 _FLIPS = 10_000
 _TOP = 10
 Floats = NDArray[np.float64]

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ from eval.bench.material.corpus import DIMENSIONS
 from eval.bench.material.library import Library
 
 
-def measure(*, folder: str, queries: int, warm_up: int, depth: int, limit: int) -> dict[str, Any]:
+def measure(
+    *, folder: str, queries: int, warm_up: int, depth: int, limit: int, vectors: bool
+) -> dict[str, Any]:
     """Seconds to open the index and to list its documents, milliseconds of each search, and
     megabytes of memory after the searches: all, and what is the process's own (the rest are
     pages of files, which the system takes back when it needs them)."""
     if not sys.platform.startswith("linux"):
         raise Unavailable("memory in use is read from /proc: Linux only")
-    return asyncio.run(
-        _measure(Path(folder), Library(0).questions(warm_up + queries, depth, limit), warm_up)
-    )
+    asked = Library(0).questions(warm_up + queries, depth, limit)
+    questions = [replace(question, vectors=vectors) for question in asked]
+    return asyncio.run(_measure(Path(folder), questions, warm_up))
 
 
 async def _measure(folder: Path, questions: Sequence[HybridQuery], warm_up: int) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +62,32 @@ def read_record(record: Path, folder: Path) -> Any:
         raise _named(error, folder) from error
 
 
-def scroll(shard: Any, wanted: Any) -> list[Mapping[str, Any]]:
-    """Payloads of all points that a filter lets through."""
+def scroll(
+    shard: Any, wanted: Any, fields: Sequence[str] | None = None
+) -> Iterator[Mapping[str, Any]]:
+    """Payloads, or these fields of them, of all points that a filter lets through."""
     import qdrant_edge as q
 
-    found: list[Mapping[str, Any]] = []
+    shown = True if fields is None else list(fields)
     offset = None
     while True:
         records, offset = shard.scroll(
-            q.ScrollRequest(offset=offset, limit=_PAGE, filter=wanted, with_payload=True)
+            q.ScrollRequest(offset=offset, limit=_PAGE, filter=wanted, with_payload=shown)
         )
-        found += [record.payload for record in records]
+        yield from (record.payload for record in records)
         if offset is None:
-            return found
+            return
+
+
+def give_back() -> None:
+    """Let the system have the memory that the engine has freed.
+
+    Indices of words are built out of millions of small allocations, and glibc keeps what
+    lies between those that are left.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:  # musl has none
+        trim(0)
 
 
 def match(key: str, values: Sequence[str | int] | form.Between) -> Any:
@@ -110,8 +125,7 @@ def _config(q: Any, dimensions: int) -> Any:
             default_segment_number=_SEGMENTS, max_segment_size=_LARGEST_SEGMENT_KB
         ),
         # The default leaves a core of two idle. One more than cores: where two threads wake on
-        # the same core, the third takes the other one (the slowest searches took half as long
-        # again without it).
+        # the same core, the third takes the other one, which the slowest searches gain by.
         max_search_threads=(os.cpu_count() or 1) + 1,
     )
 

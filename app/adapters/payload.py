@@ -35,6 +35,8 @@ INTEGERS = ("live", "ordinal")
 """Payload fields with an integer index."""
 TIMES = ("dated",)
 """Payload fields with an integer index for ranges, in seconds since 1970."""
+DOCUMENT = tuple(Document.model_fields)
+"""Payload fields that say something of the document."""
 MOST_LANGUAGES = 12
 """Languages in which one question is asked; a tenant's rarer ones are left out."""
 

@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
 from app.adapters import payload as form
 from app.adapters.edge_generations import open_current
-from app.adapters.edge_shard import match, scroll
+from app.adapters.edge_shard import give_back, match, scroll
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty, refuse_partial
 from app.adapters.whole import Whole
 from app.adapters.worker import Worker
 from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
 
+T = TypeVar("T")
 _TENANTS = 1000  # whose languages are remembered
 # Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
 # the originals: at a million chunks that finds 0.95 of the true ten nearest.
 _CANDIDATES = 160
-_PIECE = 192 << 20  # bytes of vectors that wait, searched one by one, for a graph
+# Bytes of vectors that wait, searched one by one, for a graph. Less of them would take less
+# memory (4 KB for a chunk that waits), but leave more parts, each of which costs every search:
+# 45,000 chunks in seven are searched in twice the time of one.
+_PIECE = 192 << 20
 _PAGE = 512
 _VALUES = 1_000_000
 
@@ -164,7 +168,7 @@ class EdgeStore(Register, Whole):
     async def _compare(self) -> None:
         """Note what all points share, of being live and their tenant.
 
-        A search need not be told to keep out what is not there: it takes a fifth less time.
+        A search that need not be told to keep out what is not there is faster.
         """
         import qdrant_edge as q
 
@@ -267,6 +271,7 @@ class EdgeStore(Register, Whole):
         def work() -> None:
             self._shard.optimize()
             self._shard.flush()
+            give_back()
 
         self._waiting = 0
         await self._writes.run(work)
@@ -309,12 +314,16 @@ class EdgeStore(Register, Whole):
         await self._reads.close()
 
     async def _scroll(
-        self, scope: Scope, more: Sequence[form.Condition]
-    ) -> list[Mapping[str, Any]]:
+        self,
+        scope: Scope,
+        more: Sequence[form.Condition],
+        read: Callable[[Mapping[str, Any]], T],
+        fields: Sequence[str] | None = None,
+    ) -> list[T]:
         import qdrant_edge as q
 
         wanted = _filter(q, scope, more)
-        return await self._reads.run(lambda: scroll(self._shard, wanted))
+        return await self._reads.run(lambda: [*map(read, scroll(self._shard, wanted, fields))])
 
     async def _page(
         self,

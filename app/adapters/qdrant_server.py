@@ -330,15 +330,23 @@ class QdrantStore(Register, Whole):
 
     @reaching
     async def _scroll(
-        self, scope: Scope, more: Sequence[form.Condition]
-    ) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+        self,
+        scope: Scope,
+        more: Sequence[form.Condition],
+        read: Callable[[Mapping[str, Any]], T],
+        fields: Sequence[str] | None = None,
+    ) -> list[T]:
+        found: list[T] = []
         offset = None
         while True:
             records, offset = await self._client.scroll(
-                self._collection, _filter(scope, more), limit=_PAGE, offset=offset
+                self._collection,
+                _filter(scope, more),
+                limit=_PAGE,
+                offset=offset,
+                with_payload=True if fields is None else list(fields),
             )
-            found += [record.payload for record in records if record.payload]
+            found += [read(record.payload) for record in records if record.payload]
             if offset is None:
                 return found
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from app.adapters import payload as form
 from app.adapters.fusion import is_newest, newest
 from app.core.errors import ConfigError, NotFoundError, PermanentError, TransientError
 from app.core.types import Chunk, Document, EncodedChunk, Scalar, Scope
+
+T = TypeVar("T")
 
 
 class Register(ABC):
@@ -17,9 +19,18 @@ class Register(ABC):
 
     @abstractmethod
     async def _scroll(
-        self, scope: Scope, more: Sequence[form.Condition]
-    ) -> list[Mapping[str, Any]]:
-        """Payloads of all points in the scope for which `more` holds, in any order."""
+        self,
+        scope: Scope,
+        more: Sequence[form.Condition],
+        read: Callable[[Mapping[str, Any]], T],
+        fields: Sequence[str] | None = None,
+    ) -> list[T]:
+        """What is read out of all points in the scope for which `more` holds, in any order.
+
+        Args:
+            read: Gets a payload, which is not kept: those of a whole tenant would fill memory.
+            fields: That it needs; all without.
+        """
 
     @abstractmethod
     async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
@@ -34,21 +45,21 @@ class Register(ABC):
         self, scope: Scope, *, limit: int | None = None, offset: int = 0
     ) -> list[Document]:
         """Documents in order of title, then id."""
-        records = await self._scroll(scope, [("ordinal", [0])])
+        stored = await self._scroll(scope, [("ordinal", [0])], form.to_document, form.DOCUMENT)
         found = sorted(
-            (form.to_document(record) for record in _current(records)),
-            key=lambda document: (document.title.lower(), document.document_id),
+            _newest(stored), key=lambda document: (document.title.lower(), document.document_id)
         )
         return found[offset : None if limit is None else offset + limit]
 
     async def document(self, document_id: str, scope: Scope) -> Document:
         """One document. Raises NotFoundError."""
-        records = await self._scroll(scope, [("document_id", [document_id]), ("ordinal", [0])])
+        first: list[form.Condition] = [("document_id", [document_id]), ("ordinal", [0])]
+        records = await self._scroll(scope, first, dict)
         return form.to_document(_some(records, document_id)[0])
 
     async def chunks(self, document_id: str, scope: Scope) -> list[Chunk]:
         """All chunks of a document in order. Raises NotFoundError."""
-        records = await self._scroll(scope, [("document_id", [document_id])])
+        records = await self._scroll(scope, [("document_id", [document_id])], dict)
         found = (form.to_chunk(record) for record in _some(records, document_id))
         return sorted(found, key=lambda chunk: chunk.ordinal)
 
@@ -59,7 +70,7 @@ class Register(ABC):
             ("content_hash", [document.content_hash]),
             ("ordinal", [0]),
         ]
-        return bool(await self._scroll(Scope(tenant=document.tenant), version))
+        return bool(await self._scroll(Scope(tenant=document.tenant), version, dict))
 
 
 def refuse_mismatch(
@@ -93,12 +104,23 @@ def refuse_partial(document: Document) -> TransientError:
     )
 
 
-def _some(records: list[Mapping[str, Any]], document_id: str) -> list[Mapping[str, Any]]:
+def _newest(stored: Iterable[Document]) -> Iterable[Document]:
+    """Each document in the version that was ingested last, see `fusion.newest`."""
+    found: dict[str, Document] = {}
+    for document in stored:
+        other = found.setdefault(document.document_id, document)
+        found[document.document_id] = max(
+            document, other, key=lambda version: (version.ingested_at, version.content_hash)
+        )
+    return found.values()
+
+
+def _some(records: list[dict[str, Any]], document_id: str) -> list[Mapping[str, Any]]:
     if not records:
         raise NotFoundError(f"no document {document_id}", hint="see `footnote documents list`")
     return _current(records)
 
 
-def _current(records: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _current(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     current = newest(records)
     return [record for record in records if is_newest(record, current)]

@@ -17,7 +17,6 @@ from app.core.errors import PermanentError
 from app.core.types import Census, Counts, Document, EncodedChunk, SparseVector
 
 _AT_ONCE = 512  # chunks that are read together
-_DOCUMENT = tuple(Document.model_fields)
 _FIRST: list[form.Condition] = [("live", [1]), ("ordinal", [0])]
 _PAUSES = (0.05, 0.2, 1.0)  # seconds, while a document is being replaced
 
@@ -66,7 +65,7 @@ class Whole(ABC):
 
     async def _list(self, wanted: Callable[[Document], bool] | None) -> list[_Listed]:
         found: dict[str, _Listed] = {}
-        async for point in self._points(_FIRST, fields=_DOCUMENT):
+        async for point in self._points(_FIRST, fields=form.DOCUMENT):
             d = form.to_document(point.payload)
             if d.document_id not in found and (wanted is None or wanted(d)):
                 found[d.document_id] = _Listed(d.tenant, d.source, d.document_id, d.chunks)

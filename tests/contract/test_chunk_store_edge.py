@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import qdrant_edge as q
 
+from app.adapters import payload
 from app.adapters.qdrant_edge import EdgeStore
 from app.core.errors import ConfigError, LockedError, PermanentError
-from app.core.types import Scalar
+from app.core.types import Document, Scalar
 from tests.contract.chunk_store import (
     FINGERPRINT,
     HERE,
@@ -209,6 +210,24 @@ class TestEdgeStore(ChunkStoreContract):
 
         assert (await store.info()).chunks == 2
         assert (await store.search(asking("annual leave"), HERE))[0].text == LEAVE
+
+    async def test_listing_documents_does_not_read_their_texts_into_memory(
+        self, store: EdgeStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await store.replace(*made("a.md", [LEAVE, TRAVEL]))
+        read: list[str] = []
+        whole = payload.to_document
+
+        def watched(found: Mapping[str, Any]) -> Document:
+            read.extend(found)
+            return whole(found)
+
+        monkeypatch.setattr(payload, "to_document", watched)
+        (document,) = await store.documents(HERE)
+
+        assert document.source == "a.md"
+        assert "source" in read
+        assert "text" not in read
 
 
 class TestManyChunks:

@@ -23,6 +23,8 @@ from app.core.types import Place, Reading
 QUESTION_TOKENS = 64
 LONGEST_ANSWER = 15
 """Tokens."""
+PLACES = 4
+"""Of the answer in each sentence, at most."""
 
 _FIRST, _LAST = 101, 102
 _FAMILIAR = 0.7  # share of the words that it knows whole
@@ -108,7 +110,7 @@ def _words_known(encoding: Any, text: str) -> float:
 
 
 def likeliest(starts: Logits, ends: Logits, encoding: Any, text: str) -> list[Place]:
-    """The likeliest place of the answer in each sentence, in whole words, best first.
+    """The likeliest PLACES of the answer in each sentence, in whole words, best first.
 
     Args:
         starts: Log-odds of each token to begin the answer, shape (tokens,).
@@ -128,10 +130,12 @@ def likeliest(starts: Logits, ends: Logits, encoding: Any, text: str) -> list[Pl
         length = np.arange(high - low)[None, :] - np.arange(high - low)[:, None]
         both = first[low:high, None] + last[None, low:high]
         both = np.where((length >= 0) & (length < LONGEST_ANSWER), both, -np.inf)
-        start, end = divmod(int(both.argmax()), high - low)
-        if np.isfinite(both[start, end]):
-            place = offsets[low + start][0], offsets[low + end][1]
-            found.append(Place(*place, float(np.exp(both[start, end]))))
+        most = min(PLACES, both.size)
+        for best in np.argpartition(-both, most - 1, axis=None)[:most].tolist():
+            start, end = divmod(best, high - low)
+            if np.isfinite(both[start, end]):
+                place = offsets[low + start][0], offsets[low + end][1]
+                found.append(Place(*place, float(np.exp(both[start, end]))))
     return sorted(found, key=lambda place: -place.confidence)
 
 

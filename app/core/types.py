@@ -156,8 +156,8 @@ class Reading:
     Args:
         relevance: Log-odds that the passage is about what is asked.
         answerable: Log-odds that it answers.
-        places: Where the answer may stand, the likeliest of each sentence, best first; none
-            when there was nothing to read.
+        places: Where the answer may stand, the few likeliest of each sentence, best first;
+            none when there was nothing to read.
         familiar: Whether the passage seems to be in a language that the reader has learned.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.ports import Reader, SentenceScorer
 from app.core.text import sentence_spans
 from app.core.types import Place
+from graphs.skills.answer_shape import answer_shape
 from graphs.skills.places import Likelihoods, probabilities
 
 
@@ -27,8 +28,21 @@ async def places_in(
 async def best_place(
     body: str, question: str, reader: Reader, scorer: SentenceScorer, context: str = ""
 ) -> tuple[Place, float] | None:
-    """The likeliest place and its probability among all; None where there is none."""
+    """The likeliest place and the probability of all that overlap it; None where there is none."""
     found = await places_in(body, question, reader, scorer, context)
-    sure = probabilities([Likelihoods(place.confidence, score) for place, score in found])
-    ranked = sorted(zip(sure, found, strict=True), key=lambda pair: -pair[0])
-    return (ranked[0][1][0], ranked[0][0]) if ranked else None
+    shares = probabilities(
+        [
+            Likelihoods(
+                place.confidence,
+                score,
+                shape=answer_shape(question, body[place.start : place.end]),
+            )
+            for place, score in found
+        ]
+    )
+    ranked = sorted(zip(shares, found, strict=True), key=lambda pair: -pair[0])
+    if not ranked:
+        return None
+    best = ranked[0][1][0]
+    around = (p for p, (place, _) in ranked if place.start < best.end and best.start < place.end)
+    return best, sum(around)

@@ -14,39 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.core.text import STOP_WORDS, Span, sentence_spans, words
-
-_NAME = r"(?:[A-Z][\w'’.-]*[\w])(?:\s+(?:(?:of|de|the|von|van|and|&)\s+)?[A-Z][\w'’.-]*[\w])*"
-_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-_DATE = (
-    rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}}(?!\d))?(?:,? ?\d{{4}})?|(?:1\d{{3}}|20\d{{2}})s?|"
-    r"\d{1,2}(?:st|nd|rd|th) century"
-)
-_COUNT = (
-    r"[$£€]?\d[\d,.]*(?:\s*(?:%|percent|per cent|million|billion|thousand|hundred|km|miles|feet|"
-    r"metres|meters|years|people|episodes|members|seats|days|hours|minutes))?|"
-    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|twenty)\b"
-)
-TYPES = {"when": re.compile(_DATE), "number": re.compile(_COUNT), "name": re.compile(_NAME)}
-_ASKS = (
-    ("when", r"when|what year|which year|what date|what day|in what century"),
-    ("number", r"how (many|much|old|long|tall|far|high|big|large|often)"),
-    ("name", r"who|whose|whom|where|which|what (is the name|city|country|state)"),
-)
-
-
-def asked_type(question: str) -> str | None:
-    """What kind of words would answer: `when`, `number`, `name`, or None if it is open."""
-    low = question.lower()
-    return next((kind for kind, asks in _ASKS if re.search(rf"\b({asks})\b", low)), None)
+from graphs.skills.answer_shape import KINDS, asked_kind
 
 
 def typed_answers(question: str, body: str) -> Iterator[Span]:
     """Places in a text whose words are of the kind that is asked for, not the question's own."""
-    kind = asked_type(question)
+    kind = asked_kind(question)
     if kind is None:
         return
     known = set(words(question))
-    for match in TYPES[kind].finditer(body):
+    for match in KINDS[kind].finditer(body):
         if not set(words(match.group())) - STOP_WORDS <= known:
             yield Span(match.start(), match.end())
 
@@ -108,7 +85,7 @@ def _sentence(body: str, rng: np.random.Generator) -> Span | None:
 
 
 def _typed(text: str) -> Iterator[tuple[str, Span]]:
-    for kind, pattern in TYPES.items():
+    for kind, pattern in KINDS.items():
         for match in pattern.finditer(text):
             said = words(match.group())
             if said and said[0] not in STOP_WORDS:

@@ -1,4 +1,4 @@
-"""Fit how much the reader and the scorer of sentences count for an answer's place.
+"""Fit how much the reader, the scorer of sentences and the words' shape count for a place.
 
     python -m eval.training.fit_places DATA_FOLDER
 
@@ -24,12 +24,14 @@ from app.adapters.sentence_scorer import SentenceScorer
 from eval.bench.sides.reading_footnote import Marked, best_f1, read_marked
 from eval.judged.places import places_in
 from eval.training.pairs import SQUAD_HELD_OUT
+from graphs.skills.answer_shape import SIGNS, answer_shape
 from graphs.skills.places import log_odds
 
-_STEPS, _RATE, _DECAY = 150, 0.05, 1e-3
+_STEPS, _RATE, _DECAY = 150, 0.05, 1e-2
+_NAMES = ("reader", "sentence", *SIGNS)
 Floats = NDArray[np.float64]
 Places = tuple[Floats, Floats]
-"""Of the places of one question: signs, shape (places, 2), and F1 against the answers."""
+"""Of the places of one question: signs, shape (places, 2 + SIGNS), and F1 of each."""
 
 
 def main() -> None:
@@ -39,9 +41,10 @@ def main() -> None:
     places = asyncio.run(_read(held_out))
     halves = places[::2], places[1::2]
     crossed = [measure(halves[1 - n], fit(halves[n])) for n in (0, 1)]
-    alone, every = np.array([1.0, 0.0]), fit(places)
+    alone, every = np.eye(len(_NAMES))[0], fit(places)
+    told = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(_NAMES, every, strict=True))
     sys.stdout.write(
-        f"reader {every[0]:.2f}, sentence {every[1]:.2f}; F1 {np.mean(crossed):.1f} crosswise, "
+        f"{told}; F1 {np.mean(crossed):.1f} crosswise, "
         f"{measure(places, alone):.1f} with the reader alone, {len(places)} questions\n"
     )
 
@@ -53,8 +56,11 @@ async def _read(marked: Sequence[Marked]) -> list[Places]:
     for one in marked:
         places = await places_in(one.paragraph, one.question, reader, scorer)
         if places:
-            signs = [(math.log(place.confidence), log_odds(score)) for place, score in places]
-            said = (one.paragraph[place.start : place.end] for place, _ in places)
+            said = [one.paragraph[place.start : place.end] for place, _ in places]
+            signs = [
+                (math.log(place.confidence), log_odds(score), *answer_shape(one.question, text))
+                for (place, score), text in zip(places, said, strict=True)
+            ]
             f1 = [best_f1(text, one.answers) for text in said]
             found.append((np.array(signs), np.array(f1)))
     await reader.close()
@@ -63,10 +69,10 @@ async def _read(marked: Sequence[Marked]) -> list[Places]:
 
 
 def fit(places: Sequence[Places]) -> Floats:
-    """The two weights under which the expected F1 is highest."""
+    """The weights under which the expected F1 is highest."""
     import torch
 
-    weights = torch.tensor([1.0, 0.0], requires_grad=True)
+    weights = torch.eye(len(_NAMES))[0].requires_grad_()
     optimizer = torch.optim.Adam([weights], lr=_RATE)
     rows = [[torch.tensor(part, dtype=torch.float32) for part in one] for one in places]
     for _ in range(_STEPS):

@@ -1,7 +1,7 @@
-"""How likely each place is the answer's: the reader's word, its sentence's, its passage's.
+"""How likely each place is the answer's: the reader's word, its sentence's, its passage's, its own.
 
 The reader is good at which words of a sentence answer, and worse at which sentence does; that
-the scorer of sentences knows better.
+the scorer of sentences knows better. What the words themselves look like says the rest.
 """
 
 from __future__ import annotations
@@ -10,20 +10,25 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from graphs.skills.answer_shape import SIGNS
+
 _READER, _SENTENCE, _PASSAGE = 0.72, 2.27, 1.0
 """How much a log-probability and log-odds count; `eval/training/fit_places.py` prints the first
 two, the third was not fitted."""
+_SHAPE = dict.fromkeys(SIGNS, 0.0)
+"""How much each sign of the words' shape counts; printed by the same."""
 # The best of seven that were tried on the sample handbook and 60 questions of the same articles.
 _OF_PASSAGE, _OF_PLACE, _HARDLY = 0.5, 0.3, 1e-3
 _LITTLE = 1e-4
 
 
 class Likelihoods(NamedTuple):
-    """What is said for a place, each in [0, 1]."""
+    """What is said for a place: each in [0, 1], and its `answer_shape`, which may be left out."""
 
     reader: float
     sentence: float
     passage: float = 0.5
+    shape: tuple[float, ...] = ()
 
 
 def probabilities(places: Sequence[Likelihoods]) -> list[float]:
@@ -32,6 +37,7 @@ def probabilities(places: Sequence[Likelihoods]) -> list[float]:
         _READER * math.log(max(place.reader, _LITTLE))
         + _SENTENCE * log_odds(place.sentence)
         + _PASSAGE * log_odds(place.passage)
+        + sum(weight * sign for weight, sign in zip(_SHAPE.values(), place.shape, strict=False))
         for place in places
     ]
     most = max(weights, default=0.0)

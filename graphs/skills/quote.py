@@ -17,6 +17,7 @@ from app.core.text import (
     words,
 )
 from graphs.context import DraftSentence, Evidence, Quote
+from graphs.skills.answer_shape import answer_shape
 from graphs.skills.places import Likelihoods, probabilities, sentence_weight
 
 _FEWEST_WORDS = 3
@@ -74,7 +75,7 @@ class ExtractiveReader:
         )
         places = await self._places(question, evidence, units, scores)
         best = max(places, key=lambda place: place.probability, default=None)
-        if best and best.probability >= self._sure and not _OPEN.search(question):
+        if best and _sureness(best, places) >= self._sure and not _OPEN.search(question):
             yield DraftSentence(_shown(best.quote.text), quotes=[best.unit.quote])
             return
         for quote in self._sentences(units, scores, places):
@@ -118,10 +119,11 @@ class ExtractiveReader:
             for place in reading.places:
                 start, end = (item.start + at - len(head) for at in (place.start, place.end))
                 quote = Quote(item, start, end)
+                shape = answer_shape(question, quote.text)
                 for unit, score in zip(units, scores, strict=True):
                     if _within(quote, unit.quote):
                         found.append((quote, unit))
-                        said.append(Likelihoods(place.confidence, score, item.passage.score))
+                        said.append(Likelihoods(place.confidence, score, item.passage.score, shape))
         return [
             _Place(*where, probability)
             for where, probability in zip(found, probabilities(said), strict=True)
@@ -135,6 +137,17 @@ class _Place:
     quote: Quote
     unit: _Unit
     probability: float
+
+
+def _sureness(best: _Place, places: Sequence[_Place]) -> float:
+    """The probability of all places that share words with the best one."""
+    return sum(
+        place.probability
+        for place in places
+        if place.unit is best.unit
+        and place.quote.start < best.quote.end
+        and best.quote.start < place.quote.end
+    )
 
 
 def _within(one: Quote, other: Quote) -> bool:

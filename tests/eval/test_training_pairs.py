@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.training.answers import asked_type, recurring, statement, typed_answers
+from eval.training.answers import recurring, statement, typed_answers
 from eval.training.pairs import (
     Collection,
     Passage,
     english,
     plain_heading,
 )
+from graphs.skills.answer_shape import asked_kind
 
 TEXT = "Astrid Lindqvist founded Meridian in Lund in May 1987 with 12 people and 3 boats."
 
@@ -32,7 +33,7 @@ def test_possible_answers_are_of_the_kind_that_is_asked_for(
 ) -> None:
     found = {TEXT[span.start : span.end] for span in typed_answers(question, TEXT)}
 
-    assert asked_type(question) == kind
+    assert asked_kind(question) == kind
     assert found == answers
 
 

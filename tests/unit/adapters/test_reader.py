@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.adapters.reader import LONGEST_ANSWER, BundledReader, likeliest
+from app.adapters.reader import LONGEST_ANSWER, PLACES, BundledReader, likeliest
 from app.core.ports import Reranker
 from tests.contract.reranker import QUESTION, TEXTS, RerankerContract
 
@@ -101,7 +101,8 @@ def test_the_likeliest_answer_is_the_best_of_all_short_ones(
     words = SimpleNamespace(
         word_ids=list(range(count)), offsets=[(2 * n, 2 * n + 1) for n in range(count)]
     )
-    ((start, end, confidence),) = likeliest(starts, ends, words, "a " * count)
+    places = likeliest(starts, ends, words, "a " * count)
+    start, end, confidence = places[0]
 
     first, last = start // 2, end // 2
     assert 0 <= first <= last < min(count, first + LONGEST_ANSWER)
@@ -110,14 +111,16 @@ def test_the_likeliest_answer_is_the_best_of_all_short_ones(
         starts[i] + ends[j] for i in range(count) for j in range(i, min(count, i + LONGEST_ANSWER))
     )
     assert starts[first] + ends[last] == pytest.approx(best, abs=1e-3)
+    assert len(set(places)) == len(places) <= PLACES
 
 
-async def test_each_sentence_has_its_place_in_whole_words(reader: BundledReader) -> None:
+async def test_each_sentence_has_its_places_in_whole_words(reader: BundledReader) -> None:
     text = "Astrid Lindqvist founded Meridian. It sells unbreakable teapots in Gothenburg."
     (reading,) = await reader.read("Who founded Meridian?", [text])
 
-    first, second = sorted(reading.places)
-    assert first.end <= text.index("It") <= second.start
+    second = text.index("It")
+    assert {place.start < second for place in reading.places} == {True, False}
+    assert all(place.end <= second or place.start >= second for place in reading.places)
     for start, end, _ in reading.places:
         assert text[start - 1 : start] in ("", " ")
         assert not text[end : end + 1].isalnum()

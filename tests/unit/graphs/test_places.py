@@ -5,10 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphs.skills.answer_shape import SIGNS
 from graphs.skills.places import Likelihoods, probabilities, sentence_weight
 
 SHARE = st.floats(0, 1)
-PLACES = st.lists(st.builds(Likelihoods, SHARE, SHARE, SHARE), max_size=8)
+SHAPE = st.tuples(*[st.floats(-3, 3)] * len(SIGNS))
+PLACES = st.lists(st.builds(Likelihoods, SHARE, SHARE, SHARE, SHAPE), max_size=8)
 
 
 @given(PLACES)

@@ -28,22 +28,23 @@ from torch.nn.functional import binary_cross_entropy_with_logits as logistic
 
 from app.adapters import bundled
 from app.core.text import Span
-from eval.training.answers import TYPES
 from eval.training.corpora import read_texts
 from eval.training.negatives import KEPT, mine
 from eval.training.pairs import Pair, Passage, gather
 from eval.training.reader_model import Read, ReaderModel, start_from
 from eval.training.self_labels import labelled
+from graphs.skills.answer_shape import KINDS
 
 QUESTION_TOKENS = 48
 SHORT, LONG, LONG_SHARE = 128, 272, 0.12
-ROWS, LENGTHS = 32, (64, 96, SHORT, 192, LONG)
+ROWS, LENGTHS = 32, (48, 64, 80, 96, SHORT, 192, LONG)
 """Few shapes: the library compiles its kernels anew for each."""
 MEGABATCH = 320  # groups that are sorted by length
 RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 4e-4, 0.06, 0.01
-KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement")
+KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement", "syntax")
 SPAN_WEIGHT = {
-    "paragraph": 1.0, "evidence": 1.0, "search": 0.6, "recurring": 0.5, "statement": 0.4,
+    "paragraph": 1.0, "evidence": 1.0, "search": 0.6, "recurring": 0.5, "syntax": 0.5,
+    "statement": 0.4,
 }  # fmt: skip
 
 NEGATIVE_ANSWER_WEIGHT = 0.3
@@ -108,12 +109,12 @@ def look_alikes(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[Pai
     """Questions that a swapped name, date or number makes unanswerable."""
     known = {
         kind: sorted({m.group() for p in pairs for m in pattern.finditer(p.question[1:])})
-        for kind, pattern in TYPES.items()
+        for kind, pattern in KINDS.items()
     }
     for pair in pairs:
         said = [
             (kind, match)
-            for kind, pattern in TYPES.items()
+            for kind, pattern in KINDS.items()
             for match in pattern.finditer(pair.question, 1)
         ]
         if pair.answerable and said:
@@ -212,7 +213,10 @@ def _tokens_of(encoding: Any, span: Span, shift: int) -> tuple[int, int] | None:
 
 
 def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[Group]]:
-    """Groups of like length together, at most ROWS rows at once, in random order."""
+    """Groups of like length together, at most ROWS rows at once, in random order.
+
+    Batches that several processes learn from at the same time follow each other and are alike.
+    """
     order = rng.permutation(len(groups))
     for start in range(0, len(order), MEGABATCH):
         some = sorted(
@@ -224,8 +228,9 @@ def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[
             if sum(len(g.rows) for g in found[-1]) + len(group.rows) > most:
                 found.append([])
             found[-1].append(group)
-        for number in rng.permutation(len(found)):
-            yield found[number]
+        together = world()
+        for number in rng.permutation(-(-len(found) // together)):
+            yield from found[number * together : (number + 1) * together]
 
 
 def _padded(longest: int) -> int:
@@ -249,17 +254,19 @@ def tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
 def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
     """The parts of the loss, each a mean over what it applies to."""
     rows = [row for group in batch for row in group.rows]
-    gold = torch.tensor([float(row.gold) for row in rows])
     lists, at = [], 0
+    compared: list[int] = []
     for group in batch:
         end = at + len(group.rows)
-        if len(group.rows) > 1:
+        if len(group.rows) > 1:  # alone, a passage says nothing of how relevant others are
             lists.append(-torch.log_softmax(read.relevance[at:end], 0)[0])
+            compared += range(at, end)
         at = end
     parts: dict[str, Tensor] = {}
     if lists:
+        gold = torch.tensor([float(rows[i].gold) for i in compared])
         parts["choice"] = torch.stack(lists).mean()
-        parts["point"] = POINTWISE * logistic(read.relevance[: len(rows)], gold)
+        parts["point"] = POINTWISE * logistic(read.relevance[compared], gold)
     known = [i for i, row in enumerate(rows) if row.answers is not None]
     if known:
         wanted = torch.tensor([rows[i].answers for i in known])
@@ -301,19 +308,22 @@ def train(
     torch.manual_seed(seed)
     optimizer = optimizer_of(model, rate, HEAD_RATE)
     plan = list(batches(groups, rng))
+    plan = plan[rank() : len(plan) - len(plan) % world() : world()]
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda n: min((n + 1) / (WARM_UP * len(plan)), max(0.02, 1 - n / len(plan))),
     )
+    half = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # elsewhere it is fifty times slower
     model.train()
     started = saved = time.time()
     seen, means = 0, dict.fromkeys(("choice", "point", "answer", "span"), 0.0)
     for number, batch in enumerate(plan):
         rows = [row for group in batch for row in group.rows]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             read = model(*tensors(rows))
         parts = loss_of(read, batch)
         sum(parts.values(), torch.zeros(())).backward()
+        average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -321,15 +331,40 @@ def train(
         seen += len(rows)
         for name, part in parts.items():
             means[name] += 0.02 * (float(part.detach()) - means[name])
-        if number % 25 == 0:
-            rate = seen / (time.time() - started)
+        if number % 25 == 0 and not rank():
+            rate = seen * world() / (time.time() - started)
             told = " ".join(f"{name} {value:.3f}" for name, value in means.items())
             sys.stdout.write(f"{number}/{len(plan)} {rate:.1f} pairs/s {told}\n")
             sys.stdout.flush()
-        if time.time() - saved > _SAVED_EVERY_S:
+        if time.time() - saved > _SAVED_EVERY_S and not rank():
             torch.save(model.state_dict(), out)
             saved = time.time()
-    torch.save(model.state_dict(), out)
+    if not rank():
+        torch.save(model.state_dict(), out)
+
+
+def world() -> int:
+    """How many processes train together: one, unless `torchrun` started more."""
+    return int(torch.distributed.get_world_size()) if torch.distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this is."""
+    return int(torch.distributed.get_rank()) if torch.distributed.is_initialized() else 0
+
+
+def average_gradients(model: ReaderModel) -> None:
+    """Over all processes: on a CPU, one with a thread for each core learns faster than one with
+    all threads, which wait for each other at every step."""
+    if world() == 1:
+        return
+    learned = [p for p in model.parameters() if p.requires_grad]
+    flat = torch.cat(
+        [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in learned]
+    )
+    torch.distributed.all_reduce(flat)
+    for p, grad in zip(learned, (flat / world()).split([p.numel() for p in learned]), strict=True):
+        p.grad = grad.view_as(p)
 
 
 if __name__ == "__main__":

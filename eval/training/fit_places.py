@@ -27,7 +27,9 @@ from eval.training.pairs import SQUAD_HELD_OUT
 from graphs.skills.answer_shape import SIGNS, answer_shape
 from graphs.skills.places import log_odds
 
-_STEPS, _RATE, _DECAY = 150, 0.05, 1e-2
+_STEPS, _RATE, _DECAY = 150, 0.05, 0.1
+_LIKELIHOOD = 0.2
+"""Of the logarithm beside the expected F1: questions that are far off still pull."""
 _NAMES = ("reader", "sentence", *SIGNS)
 Floats = NDArray[np.float64]
 Places = tuple[Floats, Floats]
@@ -72,16 +74,21 @@ def fit(places: Sequence[Places]) -> Floats:
     """The weights under which the expected F1 is highest."""
     import torch
 
-    weights = torch.eye(len(_NAMES))[0].requires_grad_()
+    spread = np.concatenate([signs for signs, _ in places]).std(axis=0) + 1e-6
+    rows = [
+        (torch.tensor(signs / spread, dtype=torch.float32), torch.tensor(f1, dtype=torch.float32))
+        for signs, f1 in places
+    ]
+    weights = torch.eye(len(_NAMES))[:2].sum(0).requires_grad_()
     optimizer = torch.optim.Adam([weights], lr=_RATE)
-    rows = [[torch.tensor(part, dtype=torch.float32) for part in one] for one in places]
     for _ in range(_STEPS):
         gained = torch.stack([(torch.softmax(x @ weights, 0) * f1).sum() for x, f1 in rows])
-        loss = _DECAY * (weights**2).sum() - gained.mean()
+        worth = gained + _LIKELIHOOD * torch.log(gained + 1e-3)
+        loss = _DECAY * (weights**2).mean() - worth.mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    found: Floats = weights.detach().numpy().astype(np.float64)
+    found: Floats = weights.detach().numpy().astype(np.float64) / spread
     return found
 
 

@@ -29,7 +29,7 @@ from eval.training.pairs import SQUAD_HELD_OUT
 _MARK = re.compile(r"\s*\[\d+\]")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _SIGN = re.compile(r"[^\w\s]|_")
-SHORT = 0.4
+SHORT = 0.2
 """How sure the reader has to be for a short answer, where these are asked for."""
 _CANDIDATES = 24
 _KEPT = 8

@@ -26,7 +26,7 @@ QUESTION = "How many days of paid leave do full-time employees get?"
 LEAVE = "Full-time employees get 25 days of paid leave a year, and part-time employees fewer."
 TEXTS = {
     "leave": LEAVE,
-    "copy": LEAVE.replace(", and", " and"),
+    "copy": LEAVE.replace("paid leave", "leave"),
     "alike": "Employees of the rival get days of paid leave too, yet fewer.",
     "travel": "Flights are booked through the travel desk.",
     "canteen": "The canteen in Lisbon opens at noon.",

@@ -315,6 +315,7 @@ def skills(
         scorer,
         threshold=answer.answerable,
         sure=answer.short,
+        clear=answer.highlight,
         most=answer.max_sentences,
     )
     local = LocalVerifier(scorer, threshold=answer.supported)

@@ -20,7 +20,12 @@ class CitationBook:
         """Take a sentence in; returns it with its marks."""
         marks = sorted({self._mark(quote) for quote in proved(checked.quotes)})
         self.sentences.append(
-            Sentence(text=checked.text, citations=marks, supported=checked.supported)
+            Sentence(
+                text=checked.text,
+                citations=marks,
+                supported=checked.supported,
+                highlight=checked.highlight,
+            )
         )
         return " ".join([checked.text, "".join(f"[{mark}]" for mark in marks)]).strip()
 

@@ -67,11 +67,16 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class DraftSentence:
-    """A sentence as written: the numbers it cites, or the quotes it consists of."""
+    """A sentence as written: the numbers it cites, or the quotes it consists of.
+
+    Args:
+        highlight: The words of it that answer, where they are known.
+    """
 
     text: str
     numbers: Sequence[int] = ()
     quotes: Sequence[Quote] = ()
+    highlight: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Checked:
     quotes: Sequence[Quote]
     supported: bool | None
     why: str = ""
+    highlight: str = ""
 
 
 class Condenser(Protocol):

@@ -16,12 +16,12 @@ DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was trained on
 FOLDER = Path(__file__).parent.parent / "models" / "minilm"
 REINSTALL = "reinstall it: pip install --force-reinstall --no-deps footnote-rag"
-READER_NAME = "footnote-reader/2"
+READER_NAME = "footnote-reader/3"
 READER_TOKENS = 384  # question and passage together
 READER_FOLDER = FOLDER.parent / "reader"
 _SHA256 = {
     FOLDER: "360575b12fc618e35e63cca15265592c8df822be74b6d7c058256b2788b51051",
-    READER_FOLDER: "757fbdde8422ccc3619e23eb1a829494085e36b0a1f426004d87e898fc3a807f",
+    READER_FOLDER: "ba966cc229026918019c25e4f6ac7fc38338d1606983e606ba2865327526e439",
 }
 
 

@@ -122,10 +122,12 @@ def _finish(answer: Answer, shown: str) -> None:
         say()
     if shown.strip() != answer.answer.strip():
         say(answer.answer)
+    clear = {mark: s.highlight for s in answer.sentences for mark in s.citations}
     for citation in answer.citations:
         say()
         say(source_line(citation))
-        say(textwrap.indent(citation.quote.strip("\n"), "    "))
+        quote = textwrap.indent(citation.quote.strip("\n"), "    ")
+        say(quote, bold=clear.get(citation.mark, ""))
     if answer.status in NOTES:
         note(NOTES[answer.status])
 

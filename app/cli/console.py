@@ -32,9 +32,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def say(text: str = "", *, end: str = "\n") -> None:
-    """Write to stdout at once."""
-    typer.echo(plain(text) + end, nl=False)
+def say(text: str = "", *, end: str = "\n", bold: str = "") -> None:
+    """Write to stdout at once, on a terminal with some of its words in bold."""
+    shown = plain(text)
+    if bold:
+        shown = shown.replace(plain(bold), typer.style(plain(bold), bold=True), 1)
+    typer.echo(shown + end, nl=False)
 
 
 def note(text: str) -> None:

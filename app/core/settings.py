@@ -156,6 +156,12 @@ class AnswerSettings(Section):
         description="the reader answers a question for a fact in a few words when it is this "
         "sure of their place, such as 0.2; beyond 1: never",
     )
+    highlight: float = Field(
+        0.2,
+        ge=0,
+        description="the words of a sentence that answer are highlighted when the reader is this "
+        "sure of their place; beyond 1: never",
+    )
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")
     max_sentences: Positive = Field(3, description="sentences the extractive reader quotes")

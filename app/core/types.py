@@ -275,12 +275,14 @@ class Citation(Model):
 class Sentence(Model):
     """One sentence of an answer, with the marks of the citations that prove it.
 
-    `supported` is None when the check that should have run could not.
+    `supported` is None when the check that should have run could not; `highlight` are the words
+    in it that answer the question, or empty where the reader is not sure of them.
     """
 
     text: str
     citations: list[int]
     supported: bool | None
+    highlight: str = ""
 
 
 class Status(StrEnum):

@@ -59,6 +59,9 @@ export class Turn {
     this.#settle();
     const sources = new Map(answer.citations.map((citation) => [citation.mark, citation]));
     this.text.replaceChildren(...linked(answer.answer, sources));
+    for (const { highlight } of answer.sentences) {
+      if (highlight) highlightWords(this.text, highlight);
+    }
     this.rest.replaceChildren(
       ...badge(answer),
       ...sourceList(answer.citations),
@@ -97,6 +100,28 @@ function linked(text, sources) {
     }
   }
   return nodes;
+}
+
+/** Highlight the words that answer; they may stand in several nodes. */
+function highlightWords(element, words) {
+  const start = element.textContent.indexOf(words);
+  if (start < 0 || !CSS.highlights) return;
+  const range = document.createRange();
+  range.setStart(...position(element, start));
+  range.setEnd(...position(element, start + words.length));
+  if (!CSS.highlights.has("answer")) CSS.highlights.set("answer", new Highlight());
+  CSS.highlights.get("answer").add(range);
+}
+
+/** The text node that holds the character number `at`, and its place there. */
+function position(element, at) {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  let node = walker.nextNode();
+  while (at > node.length) {
+    at -= node.length;
+    node = walker.nextNode();
+  }
+  return [node, at];
 }
 
 function markButton(citation) {

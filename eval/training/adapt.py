@@ -33,17 +33,12 @@ from app.wiring import open_footnote
 from eval.training.export_reader import quantized
 from eval.training.fit_ranking import read_all
 from eval.training.import_reader import read_graph
+from eval.training.learning import optimizer_of
 from eval.training.own_texts import Library, make_pairs, mined, read_library, searched
 from eval.training.pairs import Pair
 from eval.training.reader_model import Read, ReaderModel, weights_of, with_weights
-from eval.training.train_reader import (
-    Encoder,
-    Group,
-    batches,
-    loss_of,
-    optimizer_of,
-    tensors,
-)
+from eval.training.rows import Encoder, Group
+from eval.training.train_reader import batches, loss_of, tensors
 from eval.training.trial import Verdict, compare, gains
 
 RATE, HEAD_RATE = 5e-5, 1e-4

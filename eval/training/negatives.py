@@ -48,8 +48,12 @@ def drawn(pairs: Sequence[Pair], *, seed: int = 0) -> list[Pair]:
     return found
 
 
-async def mine(collection: Collection, *, seed: int = 0) -> list[Pair]:
-    """The pairs that have enough negatives, with them."""
+async def mine(collection: Collection, *, seed: int = 0, count: int | None = None) -> list[Pair]:
+    """The pairs that have enough negatives, with them.
+
+    Args:
+        count: Negatives of each pair, whatever its kind.
+    """
     passages, pairs = collection.passages, drawn(collection.pairs, seed=seed)
     texts = [_text(passage)[:_CHARS] for passage in passages]
     encoder = BundledEncoder()
@@ -60,7 +64,7 @@ async def mine(collection: Collection, *, seed: int = 0) -> list[Pair]:
     model = Bm25Encoder()
     terms = [model.encode_query(question, ["english"]) for question in questions]
     words = Words(model.encode_documents(texts, "english"))
-    return with_negatives(pairs, passages, (vectors, words), (asked, terms), seed=seed)
+    return with_negatives(pairs, passages, (vectors, words), (asked, terms), seed=seed, count=count)
 
 
 def with_negatives(
@@ -71,6 +75,7 @@ def with_negatives(
     *,
     barred: Collected[int] = (),
     seed: int = 0,
+    count: int | None = None,
 ) -> list[Pair]:
     """The pairs that have enough negatives, with them.
 
@@ -78,6 +83,7 @@ def with_negatives(
         stored: What both searches know of the passages.
         asked: Vectors and terms of the pairs' questions.
         barred: Passages that are no pair's negative.
+        count: Negatives of each pair; else as many as suit its kind.
     """
     rng = np.random.default_rng(seed)
     found: list[Pair] = []
@@ -87,9 +93,9 @@ def with_negatives(
         for pair, by_sense, by_words in zip(pairs[some], dense, bm25, strict=True):
             near = _candidates(pair, passages, by_sense, by_words)
             candidates = [number for number in near if number not in barred]
-            count = COUNTS.get(pair.kind, USUAL)
-            if len(candidates) >= count:
-                found.append(replace(pair, negatives=_chosen(candidates, count, rng)))
+            wanted = count or COUNTS.get(pair.kind, USUAL)
+            if len(candidates) >= wanted:
+                found.append(replace(pair, negatives=_chosen(candidates, wanted, rng)))
     return found
 
 

@@ -32,18 +32,19 @@ class Read(NamedTuple):
 
 
 class ReaderModel(nn.Module):  # type: ignore[misc, unused-ignore] # without torch
-    """MiniLM and the heads.
+    """An encoder and the heads.
 
     Args:
-        encoder: A `transformers.BertModel` without a pooler.
+        encoder: A `transformers.BertModel` without a pooler, or what is called like one.
+        width: Of its vectors.
     """
 
-    def __init__(self, encoder: Any) -> None:
+    def __init__(self, encoder: Any, width: int = WIDTH) -> None:
         super().__init__()
         self.encoder = encoder
-        self.relevance = nn.Linear(2 * WIDTH + FEATURES, 1)
-        self.answerable = nn.Linear(2 * WIDTH + 1, 1)
-        self.span = nn.Linear(WIDTH, 2)
+        self.relevance = nn.Linear(2 * width + FEATURES, 1)
+        self.answerable = nn.Linear(2 * width + 1, 1)
+        self.span = nn.Linear(width, 2)
         with torch.no_grad():
             for head in (self.relevance, self.answerable):
                 head.weight.zero_()

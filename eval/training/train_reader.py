@@ -13,13 +13,11 @@ of all of its possible places together; answerability by logistic loss.
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,29 +25,25 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as logistic
 
 from app.adapters import bundled
-from app.core.text import Span
 from eval.training.corpora import read_texts
+from eval.training.learning import optimizer_of
 from eval.training.negatives import KEPT, mine
-from eval.training.pairs import Pair, Passage, gather
+from eval.training.pairs import Pair, gather
 from eval.training.reader_model import Read, ReaderModel, start_from
+from eval.training.rows import LONG, MARKED, SHORT, Encoder, Group, Row
 from eval.training.self_labels import labelled
 from graphs.skills.answer_shape import KINDS
 
-QUESTION_TOKENS = 48
-SHORT, LONG, LONG_SHARE = 128, 272, 0.12
 ROWS, LENGTHS = 32, (48, 64, 80, 96, SHORT, 192, LONG)
 """Few shapes: the library compiles its kernels anew for each."""
 MEGABATCH = 320  # groups that are sorted by length
-RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 4e-4, 0.06, 0.01
-KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement", "syntax")
+RATE, HEAD_RATE, WARM_UP = 8e-5, 4e-4, 0.06
 SPAN_WEIGHT = {
     "paragraph": 1.0, "evidence": 1.0, "search": 0.6, "recurring": 0.5, "syntax": 0.5,
     "statement": 0.4,
 }  # fmt: skip
 
-NEGATIVE_ANSWER_WEIGHT = 0.3
 POINTWISE = 0.25
-CLS, SEP = 101, 102
 SEED, _DRAW = 0, 5
 POLISHING_RATE = 4e-5
 ROUNDS = 2
@@ -58,7 +52,6 @@ POLISHING = {
     "title": 0.35, "definition": 0.1, "faq": 0.8,
 }  # fmt: skip
 """Share of each kind that is seen again at last."""
-MARKED = ("paragraph", "evidence")
 MARKED_TIMES, NEGATIVES_AT_LAST = 3, 2
 _SAVED_EVERY_S = 600.0
 
@@ -125,98 +118,8 @@ def look_alikes(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[Pai
                 yield replace(pair, question=asked, spans=(), answerable=False, negatives=())
 
 
-@dataclass(slots=True)
-class Row:
-    """One question with one passage, as tokens.
-
-    Args:
-        spans: First and last token of each possible place of the answer.
-        gold: Whether the passage is the question's.
-        answers: 1 or 0, or None where nobody said.
-    """
-
-    ids: list[int]
-    asked: int
-    spans: list[tuple[int, int]]
-    gold: bool
-    answers: float | None
-    answer_weight: float
-
-
-@dataclass(slots=True)
-class Group:
-    """A question's rows, the gold one first."""
-
-    kind: str
-    rows: list[Row]
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest row."""
-        return max(len(row.ids) for row in self.rows)
-
-
-class Encoder:
-    """Pairs to groups of rows."""
-
-    def __init__(self, tokenizer: Any, passages: Sequence[Passage], seed: int) -> None:
-        self._tokenizer = tokenizer
-        self._passages = passages
-        self._random = random.Random(seed)  # noqa: S311 - not a secret
-
-    def group(self, pair: Pair) -> Group:
-        """The rows of a pair, all within the same number of tokens."""
-        long = pair.kind in MARKED or self._random.random() < LONG_SHARE
-        most = LONG if long else SHORT
-        asked = self._tokenizer.encode(pair.question, add_special_tokens=False).ids
-        asked = asked[:QUESTION_TOKENS]
-        known = pair.kind in KINDS_THAT_ANSWER
-        answers = float(pair.answerable) if known else None
-        rows = [self._row(asked, pair.shown, pair.spans, most, True, answers, 1.0)]
-        for number in pair.negatives if pair.answerable else ():
-            passage = self._passages[number]
-            if not pair.shown.context:
-                passage = Passage(passage.source, passage.page, "", passage.body)
-            rows.append(
-                self._row(
-                    asked, passage, (), most, False,
-                    0.0 if known else None, NEGATIVE_ANSWER_WEIGHT,
-                )
-            )  # fmt: skip
-        return Group(pair.kind, rows)
-
-    def _row(
-        self, asked: list[int], passage: Passage, spans: Sequence[Span], most: int,
-        gold: bool, answers: float | None, weight: float,
-    ) -> Row:  # fmt: skip
-        head = f"{passage.context}\n" if passage.context else ""
-        encoding = self._tokenizer.encode((head + passage.body)[:6000], add_special_tokens=False)
-        room = most - len(asked) - 3
-        first = 0
-        places = [
-            place for span in spans if (place := _tokens_of(encoding, span, len(head))) is not None
-        ]
-        if places and len(encoding.ids) > room and all(last >= room for _, last in places):
-            start, last = self._random.choice(places)
-            first = max(0, min(start - self._random.randrange(room // 2), len(encoding.ids) - room))
-            first = max(first, last - room + 1)
-        told = encoding.ids[first : first + room]
-        shift = len(asked) + 2 - first
-        within = [(a + shift, b + shift) for a, b in places if a >= first and b < first + len(told)]
-        return Row([CLS, *asked, SEP, *told, SEP], len(asked), within, gold, answers, weight)
-
-
-def _tokens_of(encoding: Any, span: Span, shift: int) -> tuple[int, int] | None:
-    first = encoding.char_to_token(span.start + shift)
-    last = encoding.char_to_token(span.end - 1 + shift)
-    return None if first is None or last is None else (first, last)
-
-
 def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[Group]]:
-    """Groups of like length together, at most ROWS rows at once, in random order.
-
-    Batches that several processes learn from at the same time follow each other and are alike.
-    """
+    """Groups of like length together, at most ROWS rows at once, in random order."""
     order = rng.permutation(len(groups))
     for start in range(0, len(order), MEGABATCH):
         some = sorted(
@@ -228,9 +131,8 @@ def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[
             if sum(len(g.rows) for g in found[-1]) + len(group.rows) > most:
                 found.append([])
             found[-1].append(group)
-        together = world()
-        for number in rng.permutation(-(-len(found) // together)):
-            yield from found[number * together : (number + 1) * together]
+        for number in rng.permutation(len(found)):
+            yield found[number]
 
 
 def _padded(longest: int) -> int:
@@ -287,15 +189,6 @@ def loss_of(read: Read, batch: Sequence[Group]) -> dict[str, Tensor]:
     return parts
 
 
-def optimizer_of(model: ReaderModel, rate: float, head_rate: float) -> torch.optim.Optimizer:
-    """Two groups, the encoder and the heads, with the highest learning rate of each."""
-    body = [p for n, p in model.named_parameters() if n.startswith("encoder") and p.requires_grad]
-    heads = [p for n, p in model.named_parameters() if not n.startswith("encoder")]
-    return torch.optim.AdamW(
-        [{"params": body, "lr": rate}, {"params": heads, "lr": head_rate}], weight_decay=DECAY
-    )
-
-
 def train(
     model: ReaderModel, groups: Sequence[Group], *, rate: float, seed: int, out: Path
 ) -> None:
@@ -308,7 +201,6 @@ def train(
     torch.manual_seed(seed)
     optimizer = optimizer_of(model, rate, HEAD_RATE)
     plan = list(batches(groups, rng))
-    plan = plan[rank() : len(plan) - len(plan) % world() : world()]
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda n: min((n + 1) / (WARM_UP * len(plan)), max(0.02, 1 - n / len(plan))),
@@ -323,7 +215,6 @@ def train(
             read = model(*tensors(rows))
         parts = loss_of(read, batch)
         sum(parts.values(), torch.zeros(())).backward()
-        average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
@@ -331,40 +222,15 @@ def train(
         seen += len(rows)
         for name, part in parts.items():
             means[name] += 0.02 * (float(part.detach()) - means[name])
-        if number % 25 == 0 and not rank():
-            rate = seen * world() / (time.time() - started)
+        if number % 25 == 0:
+            rate = seen / (time.time() - started)
             told = " ".join(f"{name} {value:.3f}" for name, value in means.items())
             sys.stdout.write(f"{number}/{len(plan)} {rate:.1f} pairs/s {told}\n")
             sys.stdout.flush()
-        if time.time() - saved > _SAVED_EVERY_S and not rank():
+        if time.time() - saved > _SAVED_EVERY_S:
             torch.save(model.state_dict(), out)
             saved = time.time()
-    if not rank():
-        torch.save(model.state_dict(), out)
-
-
-def world() -> int:
-    """How many processes train together: one, unless `torchrun` started more."""
-    return int(torch.distributed.get_world_size()) if torch.distributed.is_initialized() else 1
-
-
-def rank() -> int:
-    """Which of them this is."""
-    return int(torch.distributed.get_rank()) if torch.distributed.is_initialized() else 0
-
-
-def average_gradients(model: ReaderModel) -> None:
-    """Over all processes: on a CPU, one with a thread for each core learns faster than one with
-    all threads, which wait for each other at every step."""
-    if world() == 1:
-        return
-    learned = [p for p in model.parameters() if p.requires_grad]
-    flat = torch.cat(
-        [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in learned]
-    )
-    torch.distributed.all_reduce(flat)
-    for p, grad in zip(learned, (flat / world()).split([p.numel() for p in learned]), strict=True):
-        p.grad = grad.view_as(p)
+    torch.save(model.state_dict(), out)
 
 
 if __name__ == "__main__":

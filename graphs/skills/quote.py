@@ -42,6 +42,7 @@ class ExtractiveReader:
         scorer: Scores single sentences.
         threshold: Evidence that answers with less probability is not quoted.
         sure: How sure of a place the reader must be for a short answer; beyond 1: never.
+        clear: How sure of it to highlight its words in their sentence; likewise.
         most: How many sentences at the most.
     """
 
@@ -53,6 +54,7 @@ class ExtractiveReader:
         *,
         threshold: float,
         sure: float,
+        clear: float,
         most: int,
     ) -> None:
         self._ranker = ranker
@@ -60,6 +62,7 @@ class ExtractiveReader:
         self._scorer = scorer
         self._threshold = threshold
         self._sure = sure
+        self._clear = clear
         self._most = most
 
     async def write(
@@ -75,11 +78,17 @@ class ExtractiveReader:
         )
         places = await self._places(question, evidence, units, scores)
         best = max(places, key=lambda place: place.probability, default=None)
-        if best and _sureness(best, places) >= self._sure and not _OPEN.search(question):
-            yield DraftSentence(_shown(best.quote.text), quotes=[best.unit.quote])
+        if _OPEN.search(question):
+            best = None
+        sureness = _sureness(best, places) if best else 0.0
+        answer = _shown(best.quote.text) if best else ""
+        if best and sureness >= self._sure:
+            yield DraftSentence(answer, quotes=[best.unit.quote], highlight=answer)
             return
         for quote in self._sentences(units, scores, places):
-            yield DraftSentence(_shown(quote.text), quotes=[quote])
+            clear = best and sureness >= self._clear and _within(best.quote, quote)
+            highlight = answer if clear else ""
+            yield DraftSentence(_shown(quote.text), quotes=[quote], highlight=highlight)
 
     def _sentences(
         self, units: Sequence[_Unit], scores: Sequence[float], places: Sequence[_Place]

@@ -60,7 +60,8 @@ class LocalVerifier:
             exact = proved(sentence.quotes) == list(sentence.quotes) and _holds(
                 there, _essence(sentence.text)
             )
-            return Checked(sentence.text, tuple(sentence.quotes), exact), ""
+            quotes = tuple(sentence.quotes)
+            return Checked(sentence.text, quotes, exact, highlight=sentence.highlight), ""
         cited = [e for e in evidence if e.number in sentence.numbers]
         if not cited:
             return Checked(sentence.text, (), False, "it cites no passage that was given"), ""

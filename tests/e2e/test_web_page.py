@@ -25,7 +25,7 @@ from app.api.server import create_app
 from app.core.errors import NotFoundError
 from app.core.exchange import Ask, Delta, Done, Event, Feedback, Step
 from app.core.settings import ApiSettings, Settings
-from app.core.types import Answer, Citation, Document, Scope, Status
+from app.core.types import Answer, Citation, Document, Scope, Sentence, Status
 from app.service import Footnote
 
 CHROMIUM = shutil.which("chromium")
@@ -252,6 +252,22 @@ def test_an_answer_streams_and_its_marks_open_the_exact_words(page: Page, site: 
     page.locator(".source").nth(1).click()
     expect(page.locator("#panel-text mark")).to_have_text("Handbook 🎉 𝔘𝔫𝔦𝔠𝔬𝔡𝔢")
     assert page.locator("b, i").count() == 0, "text became HTML"
+
+
+def test_the_words_that_answer_are_highlighted_though_a_mark_follows(
+    page: Page, site: str, script: Script
+) -> None:
+    said = Sentence(
+        text="Leave is <b>28</b> days.", citations=[1], supported=True, highlight="28</b> days"
+    )
+    script.events = (Done(ANSWER.model_copy(update={"sentences": [said]})),)
+    page.goto(site)
+    ask(page)
+    expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
+
+    shown = page.evaluate("[...CSS.highlights.get('answer')].map(String)")
+
+    assert shown == ["28</b> days"]
 
 
 def test_the_whole_way_by_keyboard(page: Page, site: str) -> None:

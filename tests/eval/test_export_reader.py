@@ -17,7 +17,8 @@ def test_the_graph_reads_as_the_trained_model_does() -> None:
 
     from eval.training.export_reader import exact
     from eval.training.reader_model import start_from
-    from eval.training.train_reader import Row, tensors
+    from eval.training.rows import Row
+    from eval.training.train_reader import tensors
 
     torch.manual_seed(0)
     model = start_from(Path(original.get_model_path())).eval()

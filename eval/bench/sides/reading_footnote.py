@@ -29,8 +29,6 @@ from eval.training.pairs import SQUAD_HELD_OUT
 _MARK = re.compile(r"\s*\[\d+\]")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _SIGN = re.compile(r"[^\w\s]|_")
-SHORT = 0.2
-"""How sure the reader has to be for a short answer, where these are asked for."""
 _CANDIDATES = 24
 _KEPT = 8
 
@@ -69,9 +67,6 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
             for one in some
             for taken in (False, True)
         ]
-    in_few_words = {"short": SHORT}
-    async with open_filled([_as_set("xquad", xquad)], cache, answer=in_few_words) as (footnote, _):
-        short = [await _asked(footnote, one) for one in some]
     kept = [m for m in squad if m.key.split("/")[1] in SQUAD_HELD_OUT]
     async with open_filled([_as_set("squad2", squad)], cache) as (footnote, _):
         alike = [
@@ -80,16 +75,15 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
         ]
     await reader.close()
     told = gone + alike
-    answered = [f1 for f1, was in found if was]
+    words, whole, was = (np.array(column) for column in zip(*found, strict=True))
     said, true = (np.array(column) for column in zip(*told, strict=True))
     return {
         "questions": len(some),
         "look_alikes": len(alike),
         "f1_given": 100 * float(np.mean(given)),
-        "f1_found": 100 * float(np.mean([f1 for f1, _ in found])),
-        "f1_short": 100 * float(np.mean([f1 for f1, _ in short])),
-        "f1_answered": 100 * float(np.mean(answered)) if answered else 0.0,
-        "answered": len(answered) / len(found),
+        "f1_found": 100 * float(words.mean()),
+        "f1_whole": 100 * float(whole.mean()),
+        "answered": float(was.mean()),
         "auc_gone": _auc(gone),
         "auc_look_alike": _auc(alike),
         "calibration": expected_calibration_error(said, true),
@@ -102,12 +96,17 @@ async def _given(reader: BundledReader, scorer: SentenceScorer, one: Marked) -> 
     return best_f1(one.paragraph[best[0].start : best[0].end], one.answers) if best else 0.0
 
 
-async def _asked(footnote: Footnote, one: Marked) -> tuple[float, bool]:
-    """F1 of the service's answer, and whether it gave one."""
+async def _asked(footnote: Footnote, one: Marked) -> tuple[float, float, bool]:
+    """F1 of the words that the service's answer highlights, and of the whole of it; if any.
+
+    Where nothing is highlighted, the whole counts as what is.
+    """
     answer = await footnote.ask(Ask(question=one.question, scope=SCOPE))
     if answer.status is Status.ABSTAINED:
-        return 0.0, False
-    return best_f1(_MARK.sub("", answer.answer), one.answers), True
+        return 0.0, 0.0, False
+    whole = _MARK.sub("", answer.answer)
+    clear = next((s.highlight for s in answer.sentences if s.highlight), whole)
+    return best_f1(clear, one.answers), best_f1(whole, one.answers), True
 
 
 async def _certainty(

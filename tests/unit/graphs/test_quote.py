@@ -39,6 +39,7 @@ async def written(
     *,
     threshold: float = 0.0,
     sure: float = 0.0,
+    clear: float = 0.0,
 ) -> list[DraftSentence]:
     ranker, reader, scorer = parts
     passages = [
@@ -51,7 +52,9 @@ async def written(
     ]  # fmt: skip
     judged = await ranker.judge(question, passages)
     evidence = [Evidence(n, p, p.start, p.text) for n, p in enumerate(judged, start=1)]
-    writer = ExtractiveReader(ranker, reader, scorer, threshold=threshold, sure=sure, most=2)
+    writer = ExtractiveReader(
+        ranker, reader, scorer, threshold=threshold, sure=sure, clear=clear, most=2
+    )
     return [s async for s in writer.write(question, evidence, "", Run(deadline_ms=60_000))]
 
 
@@ -78,6 +81,18 @@ async def test_who_is_not_sure_of_the_place_quotes_the_sentence(parts: Parts) ->
     sentences = await written(parts, "When was the plant in Lund opened?", [PLANT], sure=2.0)
 
     assert sentences[0].text == "The plant in Lund was opened in 1987."
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_words_that_answer_are_highlighted_in_their_sentence(parts: Parts) -> None:
+    question = "When was the plant in Lund opened?"
+    clear = await written(parts, question, [PUMP, PLANT], sure=2.0)
+    unclear = await written(parts, question, [PUMP, PLANT], sure=2.0, clear=2.0)
+    open_ = await written(parts, "How do I replace the pump head?", [PLANT, PUMP], sure=2.0)
+
+    assert "1987" in clear[0].highlight and clear[0].highlight in clear[0].text
+    assert clear[0].text == "The plant in Lund was opened in 1987."
+    assert not any(sentence.highlight for sentence in (*clear[1:], *unclear, *open_))
 
 
 @pytest.mark.asyncio(loop_scope="module")

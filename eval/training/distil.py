@@ -60,9 +60,6 @@ GOLD, ALIKE = 0.3, 0.3
 """Of what is learned of a list: what is known to answer, and likeness; else the teacher's word."""
 COSINES = 20.0
 """Of a cosine, as a logit: with that MPNet was trained."""
-_SEED = 4
-
-
 POLISHED = {"paragraph": 3, "evidence": 1}
 POLISHING_RATE, MADE_AGAIN, LISTS_AGAIN = 4e-5, 0.08, 0.03
 """Of the last part: its rate, and the share of made questions and of lists that is seen again."""
@@ -72,10 +69,11 @@ COMPARED = 0.25
 """The share of written questions whose passage is compared with others."""
 UNTITLED = 0.4
 """How often a marked or a written question's passage is read without its title."""
+_SEED = 4
 
 
 def main() -> None:
-    """Gather, mine, teach, distil, polish; ten minutes on a large GPU, days on two cores."""
+    """Gather, mine, teach, distil, polish; wants a GPU to end the same day."""
     data, texts, questions, mpnet, target = map(Path, sys.argv[1:6])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     file = target.with_suffix(".lessons.npz")

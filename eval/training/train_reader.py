@@ -39,7 +39,7 @@ ROWS, LENGTHS = 32, (48, 64, 80, 96, SHORT, 192, LONG)
 MEGABATCH = 320  # groups that are sorted by length
 RATE, HEAD_RATE, WARM_UP = 8e-5, 4e-4, 0.06
 SPAN_WEIGHT = {
-    "paragraph": 1.0, "evidence": 1.0, "search": 0.6, "recurring": 0.5, "syntax": 0.5,
+    "paragraph": 1.0, "evidence": 1.0, "search": 0.6, "recurring": 0.5,
     "statement": 0.4,
 }  # fmt: skip
 

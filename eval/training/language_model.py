@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOKENS = 24_000
 """Of a batch, padding included."""
@@ -37,6 +38,7 @@ class Example:
 
 def load(file: Path) -> Any:
     """The model of a GGUF file, for `learn` and `go_on`; fp32."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(
@@ -46,11 +48,15 @@ def load(file: Path) -> Any:
 
 def device() -> str:
     """`cuda` where there is one."""
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def learn(model: Any, examples: Sequence[Example], *, seed: int) -> None:
     """Go through the examples once; the rate falls to nothing."""
+    import torch
+
     rng = np.random.default_rng(seed)
     plan = list(_batches([len(e.beginning) + len(e.rest) for e in examples], rng))
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
@@ -82,6 +88,8 @@ def go_on(
         most: Tokens that are added.
         seconds: After so many nothing more is begun; what is missing then is a random part.
     """
+    import torch
+
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model.eval()
@@ -122,6 +130,8 @@ def _batches(lengths: Sequence[int], rng: np.random.Generator) -> Iterator[list[
 
 
 def _padded(examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    import torch
+
     longest = max(len(e.beginning) + len(e.rest) for e in examples)
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     labels = torch.full_like(ids, _NOT_LEARNED)

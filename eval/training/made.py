@@ -18,9 +18,10 @@ import numpy as np
 from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.sentence_scorer import SentenceScorer
 from app.core.text import Span, sentence_spans
+from eval.training.look_alikes import unanswerable
 from eval.training.named import named_answers
 from eval.training.pairs import Pair, Passage
-from eval.training.syntax import parser, questions_of, unanswerable
+from eval.training.syntax import parser, questions_of
 
 SOURCES = ("nq", "halueval")
 """Encyclopedic texts, of which questions are made; a text of squad2 that is held out is none."""

@@ -1,4 +1,4 @@
-"""Questions made from the syntax of statements, and questions that only seem to be answered.
+"""Questions made from the syntax of statements.
 
 A statement is parsed; a part of it is taken out, and what is left is asked for it, as in
 Heilman (2011), "Automatic factual question generation from text": the subject by `who` or
@@ -9,8 +9,8 @@ The parser is spaCy's `en_core_web_sm` 3.8 (MIT), from the package `en-core-web-
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,21 +36,6 @@ _POINTING = re.compile(
 )
 """What points at something said before."""
 _FEWEST_WORDS = 2  # of the question, beside its question word and stop words
-_BESIDE, _NEGATED = 0.7, 0.2
-"""How often another name is of the same text; how often a question without a name is denied."""
-_HELPER = re.compile(r"\b(was|were|is|are|did|does|do|can|has|had|have) ")
-_OPPOSITES = {
-    a: b
-    for one, other in (
-        ("first", "last"), ("largest", "smallest"), ("most", "least"), ("before", "after"),
-        ("increase", "decrease"), ("north", "south"), ("east", "west"), ("early", "late"),
-        ("oldest", "youngest"), ("highest", "lowest"), ("best", "worst"), ("old", "new"),
-        ("more", "fewer"), ("begin", "end"), ("began", "ended"), ("won", "lost"), ("win", "lose"),
-        ("high", "low"), ("male", "female"), ("major", "minor"), ("same", "different"),
-        ("inside", "outside"), ("above", "below"), ("always", "never"), ("strong", "weak"),
-    )
-    for a, b in ((one, other), (other, one))
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,39 +76,6 @@ def questions_of(doc: Any, rng: np.random.Generator, subject: str = "") -> list[
                     if _is_telling(made.question) and not _POINTING.fullmatch(said):
                         found.setdefault((made.answer.start, made.answer.end), made)
     return list(found.values())
-
-
-def unanswerable(
-    made: Made, doc: Any, names: Mapping[str, Sequence[str]], rng: np.random.Generator
-) -> Made | None:
-    """The question with a name, date or number of another, or with a word's opposite.
-
-    Args:
-        doc: The parsed text that the question was made from.
-        names: What other texts say, by label.
-    """
-    low = made.question.lower()
-    own = [e for e in doc.ents if e.text.lower() in low and len(e.text) > 2]
-    turned = [w for w in re.findall(r"\w+", low) if w in _OPPOSITES]
-    if turned and (not own or rng.random() < 0.5):
-        word = turned[int(rng.integers(len(turned)))]
-        asked = re.sub(rf"\b{word}\b", _OPPOSITES[word], low, count=1)
-    elif own:
-        taken = own[int(rng.integers(len(own)))]
-        beside = [
-            e.text for e in doc.ents if e.label_ == taken.label_ and e.text.lower() not in low
-        ]
-        others = beside if beside and rng.random() < 0.7 else names.get(taken.label_, ())
-        answer = doc.text[made.answer.start : made.answer.end].lower()
-        others = [o for o in others if o.lower() not in low and o.lower() not in answer]
-        if not others:
-            return None
-        asked = low.replace(taken.text.lower(), str(rng.choice(others)), 1)
-    elif rng.random() < _NEGATED and (match := _HELPER.search(low)):
-        asked = f"{low[: match.end()]}not {low[match.end() :]}"
-    else:
-        return None
-    return replace(made, question=asked, answerable=False)
 
 
 def _is_whole(sentence: str) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eval.training.look_alikes import unanswerable
 from eval.training.named import labels_asked
-from eval.training.syntax import Made, parser, questions_of, unanswerable
+from eval.training.syntax import Made, parser, questions_of
 
 TEXT = (
     "The oil crisis began in October 1973. Duke William conquered England in 1066. "

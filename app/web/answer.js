@@ -1,7 +1,7 @@
 /** One turn of the conversation: the question, the live answer, its sources and feedback. */
 
 import { sendFeedback } from "./api.js";
-import { make } from "./dom.js";
+import { icon, make } from "./dom.js";
 import { openPanel, place } from "./panel.js";
 import { splitMarks } from "./text.js";
 
@@ -25,6 +25,9 @@ const BADGES = {
   abstained: ["No answer in the documents", "The evidence does not answer this question."],
   unverified: ["Not verified", "A check that should have run could not. Read the sources."],
 };
+
+const THUMB =
+  "M7 22V11l4-9a3 3 0 0 1 3 3v4h5.7a2 2 0 0 1 2 2.3l-1.4 9a2 2 0 0 1-2 1.7zM7 11H4a2 2 0 0 0-2 2v7a2 2 0 0 0 2 2h3";
 
 export class Turn {
   constructor(question) {
@@ -201,21 +204,21 @@ function feedback(answerId) {
       status.textContent = error.message;
     }
   };
-  const thumb = (label, sign, rating) =>
+  const thumb = (label, rating) =>
     make(
       "button",
       {
         type: "button",
-        class: "thumb quiet",
+        class: `thumb quiet${rating < 0 ? " down" : ""}`,
         "aria-pressed": "false",
         "aria-label": label,
         title: label,
         onclick: () => rate(rating),
       },
-      sign,
+      icon(THUMB),
     );
-  const up = thumb("Good answer", "👍", 1);
-  const down = thumb("Bad answer", "👎", -1);
+  const up = thumb("Good answer", 1);
+  const down = thumb("Bad answer", -1);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     rate(-1, comment.value.trim());

@@ -13,3 +13,16 @@ export function make(tag, attributes = {}, ...children) {
   element.append(...children.filter((child) => child != null && child !== ""));
   return element;
 }
+
+/** A line drawing of 24 by 24, in the colour of the text: no font has to have a sign for it. */
+export function icon(path) {
+  const [svg, line] = ["svg", "path"].map((tag) =>
+    document.createElementNS("http://www.w3.org/2000/svg", tag),
+  );
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}

@@ -338,6 +338,17 @@ def test_an_answer_that_breaks_off_says_so(page: Page, site: str, script: Script
     assert "secret" not in page.content()
 
 
+def test_thumbs_are_seen_where_no_font_has_a_sign_for_them(page: Page, site: str) -> None:
+    page.goto(site)
+    ask(page)
+
+    for name in ("Good answer", "Bad answer"):
+        button = page.get_by_role("button", name=name)
+        expect(button).to_have_text("")
+        box = button.locator("svg path").bounding_box()
+        assert box and box["width"] > 8 and box["height"] > 8
+
+
 def test_thumbs_and_a_comment_are_posted(page: Page, site: str, script: Script) -> None:
     page.goto(site)
     ask(page)

@@ -5,11 +5,12 @@
     python -m eval.training.export_reader CHECKPOINT
 
 The bundled reader goes on from its own weights. It learns how likely the teacher thinks each
-passage of a list, each token to begin or to end the answer, and that there is one. How alike
-MPNet finds question and passage is heard too: what was made for search ranks science better than
-what has learned from other texts. At last it learns what is marked as it is marked; and the mean
-of the weights before and after finds as many answers, and tells look-alikes better than what only
-learned (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models").
+passage of a list, each token to begin or to end the answer, and that there is one. How well the
+passage's words meet the question's, each read alone by the bundled encoder, is heard too
+(`late.py`): that ranks science and manuals better than what has learned from other texts. At last
+it learns what is marked as it is marked; and the mean of the weights before and after finds as
+many answers, and tells look-alikes better than what only learned (Wortsman et al., 2022, "Robust
+fine-tuning of zero-shot models").
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from app.adapters import bundled
 from eval.training import negatives
 from eval.training.corpora import read_texts
 from eval.training.import_reader import read_graph
+from eval.training.late import bundled_encoder, late_interaction
 from eval.training.learning import Losses, Step, learn, plan, read
 from eval.training.lessons import IN_LIST, Lessons, pack, unpack
 from eval.training.made import made
@@ -56,10 +58,11 @@ LISTS = 3
 """How often every list is seen."""
 PLACES = {"paragraph": 6, "evidence": 4, "search": 3, "named": 2, "syntax": 2, "written": 5}
 """How often a question of a kind is seen with its own passage."""
-GOLD, ALIKE = 0.3, 0.3
-"""Of what is learned of a list: what is known to answer, and likeness; else the teacher's word."""
-COSINES = 20.0
-"""Of a cosine, as a logit: with that MPNet was trained."""
+GOLD, MET = 0.35, 0.4
+"""Of what is learned of a list: what is known to answer, and whose words meet the question's;
+else the teacher's word."""
+COSINES = 18.0
+"""Of a mean of cosines, as a logit."""
 POLISHED = {"paragraph": 3, "evidence": 1}
 POLISHING_RATE, MADE_AGAIN, LISTS_AGAIN = 4e-5, 0.08, 0.03
 """Of the last part: its rate, and the share of made questions and of lists that is seen again."""
@@ -81,8 +84,10 @@ def main() -> None:
     lessons = unpack(file, device)
     model = with_weights(read_graph(bundled.weights(bundled.READER_FOLDER))).to(device)
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    lists = lessons.lists[lessons.listed(np.flatnonzero(~lessons.held_out))]
+    met = late_interaction(bundled_encoder().to(device), lessons, lists[lists >= 0])
     taught = teach(mpnet, lessons)
-    distil(model, lessons, taught)
+    distil(model, lessons, taught, met)
     polish(model, lessons, taught.agreed)
     after = model.state_dict()
     mean = {name: torch.lerp(before[name], after[name], AFTER).cpu() for name in after}
@@ -119,10 +124,13 @@ def _encoded(passages: Sequence[Passage], pairs: Sequence[Pair]) -> list[Group]:
     return found
 
 
-def distil(model: ReaderModel, lessons: Lessons, taught: Taught, *, share: float = 1.0) -> None:
+def distil(
+    model: ReaderModel, lessons: Lessons, taught: Taught, met: Tensor, *, share: float = 1.0
+) -> None:
     """Teach a reader what the teacher says, in place.
 
     Args:
+        met: How well the words of each listed row meet; see `late_interaction`.
         share: Of the lessons that are learned from, for a trial.
     """
     rng = np.random.default_rng(_SEED)
@@ -130,7 +138,7 @@ def distil(model: ReaderModel, lessons: Lessons, taught: Taught, *, share: float
     places = np.concatenate([np.tile(lessons.of_kinds(k), n) for k, n in PLACES.items()])
     lists, places = drawn(lists, share, rng), drawn(places, share, rng)
     steps = plan(lessons, lists, places, tokens=TOKENS, rng=rng)
-    learn(model, steps, lambda step: taught_loss(model, lessons, taught, step), rate=RATE)
+    learn(model, steps, lambda step: taught_loss(model, lessons, taught, met, step), rate=RATE)
 
 
 def polish(model: ReaderModel, lessons: Lessons, agreed: NDArray[np.int64]) -> None:
@@ -144,10 +152,12 @@ def polish(model: ReaderModel, lessons: Lessons, agreed: NDArray[np.int64]) -> N
     learn(model, steps, lambda step: marked_loss(model, lessons, step), rate=POLISHING_RATE)
 
 
-def taught_loss(model: ReaderModel, lessons: Lessons, wanted: Taught, step: Step) -> Losses:
+def taught_loss(
+    model: ReaderModel, lessons: Lessons, wanted: Taught, met: Tensor, step: Step
+) -> Losses:
     """How far the reader is from what is wanted."""
     if step.lists:
-        return _of_lists(model, lessons, wanted, lessons.lists[step.groups])
+        return _of_lists(model, lessons, wanted, met, lessons.lists[step.groups])
     rows = lessons.first(step.groups)
     found = read(model, lessons, rows)
     place = torch.as_tensor(rows, device=found.relevance.device)
@@ -164,7 +174,7 @@ def taught_loss(model: ReaderModel, lessons: Lessons, wanted: Taught, step: Step
 
 
 def _of_lists(
-    model: ReaderModel, lessons: Lessons, wanted: Taught, lists: NDArray[np.int64]
+    model: ReaderModel, lessons: Lessons, wanted: Taught, met: Tensor, lists: NDArray[np.int64]
 ) -> Losses:
     rows = lists[lists >= 0]
     found = read(model, lessons, rows)
@@ -178,8 +188,8 @@ def _of_lists(
         return blank.masked_scatter(there, values.float())
 
     teacher = torch.softmax(shaped(wanted.said.relevance[place]), 1)
-    alike = torch.softmax(shaped(COSINES * wanted.alike[place]), 1)
-    target = GOLD * gold + ALIKE * alike + (1 - GOLD - ALIKE) * teacher
+    meeting = torch.softmax(shaped(COSINES * met[place]), 1)
+    target = GOLD * gold + MET * meeting + (1 - GOLD - MET) * teacher
     believed = 0.5 * (torch.sigmoid(wanted.said.relevance[place]) + gold[there])
     weight = torch.where(gold > 0, 1.0, OTHERS_ANSWER)[there] * (lessons.answers[place] >= 0)
     each = logistic(

@@ -80,12 +80,10 @@ class Taught:
 
     Args:
         said: The teacher's word of every row.
-        alike: How alike MPNet finds question and passage, each read alone; shape (rows,).
         agreed: Written questions that the teacher understands as their writer did.
     """
 
     said: Labels
-    alike: Tensor
     agreed: NDArray[np.int64]
 
 
@@ -96,9 +94,7 @@ def teach(folder: Path, lessons: Lessons, *, share: float = 1.0) -> Taught:
         folder: Of all-mpnet-base-v2's configuration and weights.
         share: Of the lessons that are learned from, for a trial.
     """
-    encoder = Mpnet(folder).to(lessons.ids.device)
-    alike = likeness(encoder, lessons)
-    model = ReaderModel(encoder, WIDTH).to(lessons.ids.device)
+    model = ReaderModel(Mpnet(folder), WIDTH).to(lessons.ids.device)
     rng = np.random.default_rng(_SEED)
     lists = drawn(lessons.listed(lessons.of_kinds(*LISTED)), 0.6, rng)
     marked, evidence = lessons.of_kinds("paragraph"), lessons.of_kinds("evidence")
@@ -109,7 +105,7 @@ def teach(folder: Path, lessons: Lessons, *, share: float = 1.0) -> Taught:
     lists = lessons.listed(lessons.of_kinds(*LISTED, "written"))
     places = np.concatenate([*[marked] * 3, evidence, agreed, drawn(made, 0.3, rng)])
     _learn(model, lessons, drawn(lists, 0.4, rng), places, RATES[1], share, rng)
-    return Taught(say(model, lessons, np.arange(len(lessons.lengths))), alike, agreed)
+    return Taught(say(model, lessons, np.arange(len(lessons.lengths))), agreed)
 
 
 def drawn(groups: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -230,32 +226,3 @@ def _agreed(model: ReaderModel, lessons: Lessons) -> NDArray[np.int64]:
         kept.append(groups[good.cpu().numpy()])
         sys.stdout.write(f"{kind}: {len(kept[-1])} of {len(groups)} kept\n")
     return np.concatenate(kept)
-
-
-@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore] # without torch
-def likeness(encoder: nn.Module, lessons: Lessons) -> Tensor:
-    """Cosine of the means of question and passage, each read alone; shape (rows,)."""
-    parts = [_alone(encoder, lessons, asked) for asked in (True, False)]
-    return (parts[0] * parts[1]).sum(1)
-
-
-def _alone(encoder: nn.Module, lessons: Lessons, asked: bool) -> Tensor:
-    begins = lessons.begins.cpu().numpy()
-    lengths = begins if asked else lessons.lengths - begins + 1
-    found = torch.zeros(len(lengths), WIDTH, device=lessons.ids.device)
-    encoder.eval()
-    for rows in in_order(lengths, READ_AT_ONCE):
-        place = torch.as_tensor(rows, device=found.device)
-        at = torch.arange(int(lengths[rows].max()) - 1, device=found.device)[None, :]
-        at = (at + 1).expand(len(rows), -1) if asked else at + lessons.begins[place, None]
-        ids = lessons.ids[place].gather(1, at.clamp(max=lessons.ids.shape[1] - 1)).long()
-        ids = torch.where(at < lessons.ids.shape[1], ids, 0)
-        if asked:
-            ids = torch.where(at < lessons.begins[place, None], ids, 0)
-        ids = torch.cat([torch.full_like(ids[:, :1], CLS), ids], 1)
-        mask = (ids != 0).long()
-        with torch.autocast(found.device.type, dtype=torch.bfloat16, enabled=found.is_cuda):
-            hidden = encoder(ids, mask, mask).last_hidden_state
-        mean = (hidden.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        found[place] = nn.functional.normalize(mean, dim=1)
-    return found

@@ -102,17 +102,17 @@ def test_nothing_is_left_out_of_the_steps_and_none_is_too_large(
     assert all(len(b) * max(lengths[i] for i in b) <= 400 for b in batches if len(b) > 1)
 
 
-def test_each_question_is_likened_to_its_own_passage(tmp_path: Path) -> None:
+def test_each_question_meets_its_own_passage(tmp_path: Path) -> None:
     """Once all rows of a step were compared with the first row's question."""
     torch = pytest.importorskip("torch")
-    from eval.training import teacher
+    from eval.training.late import late_interaction
     from eval.training.lessons import pack, unpack
 
     class Bag(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
-        table = torch.nn.functional.normalize(torch.randn(30_522, teacher.WIDTH), dim=1)
+        table = torch.randn(30_522, 64)
 
-        def forward(self, ids: object, mask: object, types: object) -> object:
-            return SimpleNamespace(last_hidden_state=self.table[ids])
+        def forward(self, input_ids: object, **_: object) -> object:
+            return SimpleNamespace(last_hidden_state=self.table[input_ids])
 
     passages = [LUND, KIEL]
     encoder = Encoder(bundled.tokenizer(), passages, 0, whole=True)
@@ -122,9 +122,9 @@ def test_each_question_is_likened_to_its_own_passage(tmp_path: Path) -> None:
     ]
     pack(tmp_path / "lessons.npz", [encoder.group(pair) for pair in pairs], [False, False])
 
-    alike = teacher.likeness(Bag(), unpack(tmp_path / "lessons.npz", "cpu"))
+    met = late_interaction(Bag(), unpack(tmp_path / "lessons.npz", "cpu"), np.arange(2))
 
-    assert alike.tolist() == pytest.approx([1.0, 1.0], abs=0.02)
+    assert met.tolist() == pytest.approx([1.0, 1.0], abs=1e-3)
 
 
 def test_a_place_is_as_good_as_the_tokens_it_shares_with_the_best_marked_one() -> None:
@@ -172,14 +172,14 @@ def test_a_reader_learns_what_its_teacher_says_and_then_what_is_marked(
     starts = torch.full(lessons.ids.shape, -9.0)
     starts[:, taught_place] = 9.0
     right = torch.tensor([4.0, -4.0, 4.0, -4.0])
-    taught = Taught(Labels(starts, starts, right, right), right / 4, np.array([], np.int64))
+    taught = Taught(Labels(starts, starts, right, right), np.array([], np.int64))
     model = ReaderModel(Small(), 16)
     first = np.array([0])
 
     monkeypatch.setattr(distil, "RATE", 0.03)
     monkeypatch.setattr(distil, "POLISHING_RATE", 0.03)
     for _ in range(30):
-        distil.distil(model, lessons, taught)
+        distil.distil(model, lessons, taught, right / 4)
     said = say(model, lessons, np.arange(4))
     assert best_spans(said, first)[0].item() == taught_place
     assert said.relevance[0] > said.relevance[1] and said.answerable[0] > said.answerable[1]

@@ -19,12 +19,13 @@ class CitationBook:
     def add(self, checked: Checked) -> str:
         """Take a sentence in; returns it with its marks."""
         marks = sorted({self._mark(quote) for quote in proved(checked.quotes)})
+        place = checked.highlight
         self.sentences.append(
             Sentence(
                 text=checked.text,
                 citations=marks,
                 supported=checked.supported,
-                highlight=checked.highlight,
+                highlight=(place.start, place.end) if place else None,
             )
         )
         return " ".join([checked.text, "".join(f"[{mark}]" for mark in marks)]).strip()

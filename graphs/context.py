@@ -10,6 +10,7 @@ from typing import Protocol
 from app.core.ports import AnswerCache, ChunkStore, DenseEncoder, Ranker, SparseEncoder
 from app.core.run import Run
 from app.core.settings import AnswerSettings, RerankingSettings, RetrievalSettings
+from app.core.text import Span
 from app.core.types import Message, Narrowing, Passage, Scope
 
 
@@ -70,13 +71,13 @@ class DraftSentence:
     """A sentence as written: the numbers it cites, or the quotes it consists of.
 
     Args:
-        highlight: The words of it that answer, where they are known.
+        highlight: Where in it the words stand that answer, if they are known.
     """
 
     text: str
     numbers: Sequence[int] = ()
     quotes: Sequence[Quote] = ()
-    highlight: str = ""
+    highlight: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Checked:
     quotes: Sequence[Quote]
     supported: bool | None
     why: str = ""
-    highlight: str = ""
+    highlight: Span | None = None
 
 
 class Condenser(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,11 @@ import typer
 from app.cli import options
 from app.cli.console import count, heading_below, note, one_line, say, shorten, write_json
 from app.cli.session import clean_stdout, use_footnote
+from app.core.text import Span
 
 if TYPE_CHECKING:
     from app.core.exchange import Step
-    from app.core.types import Answer, Citation
+    from app.core.types import Answer, Citation, Sentence
     from app.service import Footnote
 
 DETAIL = 100
@@ -122,14 +124,28 @@ def _finish(answer: Answer, shown: str) -> None:
         say()
     if shown.strip() != answer.answer.strip():
         say(answer.answer)
-    clear = {mark: s.highlight for s in answer.sentences for mark in s.citations}
+    clear = {mark: s for s in answer.sentences if s.highlight for mark in s.citations}
     for citation in answer.citations:
         say()
         say(source_line(citation))
         quote = textwrap.indent(citation.quote.strip("\n"), "    ")
-        say(quote, bold=clear.get(citation.mark, ""))
+        sentence = clear.get(citation.mark)
+        say(quote, bold=answering(sentence, quote) if sentence else None)
     if answer.status in NOTES:
         note(NOTES[answer.status])
+
+
+def answering(sentence: Sentence, quote: str) -> Span | None:
+    """Where in a quote the words stand that the sentence highlights.
+
+    The sentence is its quote on one line: words said twice are told apart by their turn.
+    """
+    if sentence.highlight is None:
+        return None
+    words = sentence.text[slice(*sentence.highlight)]
+    turn = sentence.text.count(words, 0, sentence.highlight[0])
+    places = [Span(*match.span()) for match in re.finditer(re.escape(words), quote)]
+    return places[turn] if turn < len(places) else None
 
 
 def _command(conversation_id: str, tenant: str) -> str:

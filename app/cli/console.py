@@ -10,6 +10,8 @@ from typing import Literal
 
 import typer
 
+from app.core.text import Span
+
 
 def plain(text: str) -> str:
     """The text without control characters, so that a document cannot steer the terminal."""
@@ -32,12 +34,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def say(text: str = "", *, end: str = "\n", bold: str = "") -> None:
-    """Write to stdout at once, on a terminal with some of its words in bold."""
-    shown = plain(text)
-    if bold:
-        shown = shown.replace(plain(bold), typer.style(plain(bold), bold=True), 1)
-    typer.echo(shown + end, nl=False)
+def say(text: str = "", *, end: str = "\n", bold: Span | None = None) -> None:
+    """Write to stdout at once, on a terminal with some of its characters in bold."""
+    first = bold or Span(0, 0)
+    before, inner, after = text[: first.start], text[first.start : first.end], text[first.end :]
+    clear = typer.style(plain(inner), bold=True) if inner else ""
+    typer.echo(plain(before) + clear + plain(after) + end, nl=False)
 
 
 def note(text: str) -> None:

@@ -275,14 +275,15 @@ class Citation(Model):
 class Sentence(Model):
     """One sentence of an answer, with the marks of the citations that prove it.
 
-    `supported` is None when the check that should have run could not; `highlight` are the words
-    in it that answer the question, or empty where the reader is not sure of them.
+    `supported` is None when the check that should have run could not; `highlight` is where in
+    `text` the words stand that answer the question, `[start, end)` in characters, or None where
+    the reader is not sure of them.
     """
 
     text: str
     citations: list[int]
     supported: bool | None
-    highlight: str = ""
+    highlight: tuple[int, int] | None = None
 
 
 class Status(StrEnum):

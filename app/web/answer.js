@@ -3,7 +3,7 @@
 import { sendFeedback } from "./api.js";
 import { icon, make } from "./dom.js";
 import { openPanel, place } from "./panel.js";
-import { splitMarks } from "./text.js";
+import { splitMarks, unitIndex } from "./text.js";
 
 const STEPS = {
   guard: "Checked",
@@ -62,9 +62,7 @@ export class Turn {
     this.#settle();
     const sources = new Map(answer.citations.map((citation) => [citation.mark, citation]));
     this.text.replaceChildren(...linked(answer.answer, sources));
-    for (const { highlight } of answer.sentences) {
-      if (highlight) highlightWords(this.text, highlight);
-    }
+    highlightWords(this.text, answer.sentences);
     this.rest.replaceChildren(
       ...badge(answer),
       ...sourceList(answer.citations),
@@ -105,15 +103,22 @@ function linked(text, sources) {
   return nodes;
 }
 
-/** Highlight the words that answer; they may stand in several nodes. */
-function highlightWords(element, words) {
-  const start = element.textContent.indexOf(words);
-  if (start < 0 || !CSS.highlights) return;
-  const range = document.createRange();
-  range.setStart(...position(element, start));
-  range.setEnd(...position(element, start + words.length));
+/** Highlight the words that answer, each in its sentence; they may stand in several nodes. */
+function highlightWords(element, sentences) {
+  if (!CSS.highlights) return;
   if (!CSS.highlights.has("answer")) CSS.highlights.set("answer", new Highlight());
-  CSS.highlights.get("answer").add(range);
+  let from = 0;
+  for (const { text, highlight } of sentences) {
+    const at = element.textContent.indexOf(text, from);
+    if (at < 0) continue;
+    from = at + text.length;
+    if (!highlight) continue;
+    const range = document.createRange();
+    const [start, end] = highlight.map((place) => at + unitIndex(text, place));
+    range.setStart(...position(element, start));
+    range.setEnd(...position(element, end));
+    CSS.highlights.get("answer").add(range);
+  }
 }
 
 /** The text node that holds the character number `at`, and its place there. */

@@ -14,15 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from app.adapters import bundled
 from eval.training.learning import in_order
 from eval.training.lessons import Lessons
 from eval.training.reader_model import start_from
 from eval.training.rows import CLS, SEP
 
 READ_AT_ONCE = 50_000
-_MOST = 254
-"""Tokens of a text that the encoder has places for, beside [CLS] and [SEP]."""
-_VOCABULARY = 30_522
+_MOST = bundled.MAX_TOKENS - 2  # beside [CLS] and [SEP]
 
 
 def bundled_encoder() -> nn.Module:
@@ -83,8 +82,9 @@ def _inner(ids: Tensor) -> Tensor:
 
 def _rarity(lessons: Lessons) -> Tensor:
     """Of each token, by the rows that hold it (inverse document frequency)."""
-    counts = np.zeros(_VOCABULARY)
-    for row in lessons.ids.cpu().numpy():
+    rows = lessons.ids.cpu().numpy()
+    counts = np.zeros(rows.max() + 1)
+    for row in rows:
         counts[np.unique(row)] += 1
     found = np.log((len(lessons.lengths) + 1) / (counts + 0.5)).clip(min=0)
     return torch.as_tensor(found, dtype=torch.float32, device=lessons.ids.device)

@@ -1,4 +1,4 @@
-"""Questions that a text only seems to answer: made questions with a name or a word changed.
+"""Questions that a text only seems to answer: others, with a name or a word changed.
 
 What people write to mislead a reader swaps entities, turns words round and denies, as Rajpurkar
 et al. (2018), "Know what you don't know", counted in SQuAD 2.
@@ -7,13 +7,15 @@ et al. (2018), "Know what you don't know", counted in SQuAD 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from eval.training.pairs import Pair
 from eval.training.syntax import Made
+from graphs.skills.answer_shape import KINDS
 
 _BESIDE, _NEGATED = 0.7, 0.2
 """How often another name is of the same text; how often a question without a name is denied."""
@@ -63,3 +65,23 @@ def unanswerable(
     else:
         return None
     return replace(made, question=asked, answerable=False)
+
+
+def swapped(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[Pair]:
+    """Questions that a swapped name, date or number makes unanswerable."""
+    known = {
+        kind: sorted({m.group() for p in pairs for m in pattern.finditer(p.question[1:])})
+        for kind, pattern in KINDS.items()
+    }
+    for pair in pairs:
+        said = [
+            (kind, match)
+            for kind, pattern in KINDS.items()
+            for match in pattern.finditer(pair.question, 1)
+        ]
+        if pair.answerable and said:
+            kind, match = said[int(rng.integers(len(said)))]
+            other = str(rng.choice(known[kind]))
+            if other.lower() not in pair.question.lower():
+                asked = pair.question[: match.start()] + other + pair.question[match.end() :]
+                yield replace(pair, question=asked, spans=(), answerable=False, negatives=())

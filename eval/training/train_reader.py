@@ -27,12 +27,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits as logistic
 from app.adapters import bundled
 from eval.training.corpora import read_texts
 from eval.training.learning import optimizer_of
+from eval.training.look_alikes import swapped
 from eval.training.negatives import KEPT, mine
 from eval.training.pairs import Pair, gather
 from eval.training.reader_model import Read, ReaderModel, start_from
 from eval.training.rows import LONG, MARKED, SHORT, Encoder, Group, Row
 from eval.training.self_labels import labelled
-from graphs.skills.answer_shape import KINDS
 
 ROWS, LENGTHS = 32, (48, 64, 80, 96, SHORT, 192, LONG)
 """Few shapes: the library compiles its kernels anew for each."""
@@ -95,27 +95,7 @@ def polished(pairs: Sequence[Pair], *, seed: int) -> list[Pair]:
         if rng.random() < POLISHING.get(p.kind, 0.0)
     ]
     found += [replace(p, negatives=p.negatives[:1]) for p in marked for _ in range(MARKED_TIMES)]
-    return found + list(look_alikes(marked, rng))
-
-
-def look_alikes(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[Pair]:
-    """Questions that a swapped name, date or number makes unanswerable."""
-    known = {
-        kind: sorted({m.group() for p in pairs for m in pattern.finditer(p.question[1:])})
-        for kind, pattern in KINDS.items()
-    }
-    for pair in pairs:
-        said = [
-            (kind, match)
-            for kind, pattern in KINDS.items()
-            for match in pattern.finditer(pair.question, 1)
-        ]
-        if pair.answerable and said:
-            kind, match = said[int(rng.integers(len(said)))]
-            other = str(rng.choice(known[kind]))
-            if other.lower() not in pair.question.lower():
-                asked = pair.question[: match.start()] + other + pair.question[match.end() :]
-                yield replace(pair, question=asked, spans=(), answerable=False, negatives=())
+    return found + list(swapped(marked, rng))
 
 
 def batches(groups: Sequence[Group], rng: np.random.Generator) -> Iterator[list[Group]]:

@@ -21,6 +21,8 @@ from graphs.skills.answer_shape import answer_shape
 from graphs.skills.places import Likelihoods, probabilities, sentence_weight
 
 _FEWEST_WORDS = 3
+_EDGES = "| "
+"""What stands around a table's row."""
 _LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
 _OPEN = re.compile(
     r"\b(?:how (?:do|does|did|can|could|should|would|to|is|are)\b|why\b|explain|describe|list\b|"
@@ -81,13 +83,13 @@ class ExtractiveReader:
         if _OPEN.search(question):
             best = None
         sureness = _sureness(best, places) if best else 0.0
-        answer = _shown(best.quote.text) if best else ""
         if best and sureness >= self._sure:
-            yield DraftSentence(answer, quotes=[best.unit.quote], highlight=answer)
+            answer = _shown(best.quote.text)
+            yield DraftSentence(answer, quotes=[best.unit.quote], highlight=Span(0, len(answer)))
             return
         for quote in self._sentences(units, scores, places):
             clear = best and sureness >= self._clear and _within(best.quote, quote)
-            highlight = answer if clear else ""
+            highlight = place_shown(quote, best.quote) if best and clear else None
             yield DraftSentence(_shown(quote.text), quotes=[quote], highlight=highlight)
 
     def _sentences(
@@ -196,7 +198,17 @@ def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
 
 def _shown(quote: str) -> str:
     """A quote in one line; of a table's row, its cells."""
-    return " ".join(quote.strip("| ").split())
+    return " ".join(quote.strip(_EDGES).split())
+
+
+def place_shown(sentence: Quote, words: Quote) -> Span | None:
+    """Where words of a sentence stand in what is shown of it, if they are more than lines."""
+    said, inner = sentence.text, words.text
+    first = words.end - sentence.start - len(inner.lstrip(_EDGES))
+    last = words.start - sentence.start + len(inner.rstrip(_EDGES))
+    # A letter at the end keeps the space before it.
+    start, end = (len(_shown(f"{said[:at]}x")) - 1 for at in (first, last))
+    return Span(start, end) if start < end else None
 
 
 def _line_after(text: str, span: Span) -> str:

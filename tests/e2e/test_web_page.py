@@ -254,20 +254,30 @@ def test_an_answer_streams_and_its_marks_open_the_exact_words(page: Page, site: 
     assert page.locator("b, i").count() == 0, "text became HTML"
 
 
-def test_the_words_that_answer_are_highlighted_though_a_mark_follows(
+def test_the_words_that_answer_are_highlighted_though_a_mark_and_the_same_words_come_before(
     page: Page, site: str, script: Script
 ) -> None:
-    said = Sentence(
-        text="Leave is <b>28</b> days.", citations=[1], supported=True, highlight="28</b> days"
-    )
-    script.events = (Done(ANSWER.model_copy(update={"sentences": [said]})),)
+    texts = ("From 2 on 🏖️ see below.", "Of 12 weeks 🎉 2 are free.")
+    at = texts[1].index("2 are")
+    sentences = [
+        Sentence(text=text, citations=[mark], supported=True, highlight=place)
+        for mark, text, place in zip((2, 1), texts, (None, (at, at + 1)), strict=True)
+    ]
+    said = {"sentences": sentences, "answer": f"{texts[0]} [2] {texts[1]} [1]"}
+    script.events = (Done(ANSWER.model_copy(update=said)),)
     page.goto(site)
     ask(page)
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
 
-    shown = page.evaluate("[...CSS.highlights.get('answer')].map(String)")
+    before, shown = page.evaluate("""() => {
+        const [found] = CSS.highlights.get("answer");
+        const before = document.createRange();
+        before.setStart(document.querySelector(".answer"), 0);
+        before.setEnd(found.startContainer, found.startOffset);
+        return [before.toString(), found.toString()];
+    }""")
 
-    assert shown == ["28</b> days"]
+    assert (before[-9:], shown) == (" weeks 🎉 ", "2")
 
 
 def test_the_whole_way_by_keyboard(page: Page, site: str) -> None:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.training.answers import recurring, statement, typed_answers
+from eval.training.look_alikes import swapped
 from eval.training.pairs import (
     Collection,
+    Pair,
     Passage,
     english,
     plain_heading,
@@ -88,16 +90,12 @@ def test_a_pair_shows_its_whole_passage_unless_told_otherwise() -> None:
 
 
 def test_look_alikes_are_other_questions_without_an_answer() -> None:
-    pytest.importorskip("torch")
-    from eval.training.pairs import Pair
-    from eval.training.train_reader import look_alikes
-
     shown = Passage("squad2", "squad2/1", "Meridian", TEXT)
     pairs = [
         Pair("paragraph", "Who founded Meridian in 1987?", 0, shown),
         Pair("paragraph", "When was Lund left by Astrid?", 0, shown),
     ]
-    made = list(look_alikes(pairs, np.random.default_rng(0)))
+    made = list(swapped(pairs, np.random.default_rng(0)))
 
     assert made
     assert all(not p.answerable and not p.spans for p in made)

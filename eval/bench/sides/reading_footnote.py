@@ -105,7 +105,7 @@ async def _asked(footnote: Footnote, one: Marked) -> tuple[float, float, bool]:
     if answer.status is Status.ABSTAINED:
         return 0.0, 0.0, False
     whole = _MARK.sub("", answer.answer)
-    clear = next((s.highlight for s in answer.sentences if s.highlight), whole)
+    clear = next((s.text[slice(*s.highlight)] for s in answer.sentences if s.highlight), whole)
     return best_f1(clear, one.answers), best_f1(whole, one.answers), True
 
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.ranker import CalibratedRanker
@@ -13,8 +15,8 @@ from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from app.core.run import Run
 from app.core.types import Passage, Scores
-from graphs.context import DraftSentence, Evidence
-from graphs.skills.quote import ExtractiveReader
+from graphs.context import DraftSentence, Evidence, Quote
+from graphs.skills.quote import ExtractiveReader, place_shown
 
 Parts = tuple[CalibratedRanker, BundledReader, SentenceScorer]
 PLANT = "The plant in Lund was opened in 1987. It employs 240 people. The canteen is on floor two."
@@ -90,7 +92,8 @@ async def test_the_words_that_answer_are_highlighted_in_their_sentence(parts: Pa
     unclear = await written(parts, question, [PUMP, PLANT], sure=2.0, clear=2.0)
     open_ = await written(parts, "How do I replace the pump head?", [PLANT, PUMP], sure=2.0)
 
-    assert "1987" in clear[0].highlight and clear[0].highlight in clear[0].text
+    place = clear[0].highlight
+    assert place and "1987" in clear[0].text[place.start : place.end]
     assert clear[0].text == "The plant in Lund was opened in 1987."
     assert not any(sentence.highlight for sentence in (*clear[1:], *unclear, *open_))
 
@@ -99,3 +102,23 @@ async def test_the_words_that_answer_are_highlighted_in_their_sentence(parts: Pa
 async def test_evidence_that_does_not_answer_is_not_quoted(parts: Parts) -> None:
     assert await written(parts, "Who won the cup in 1998?", [PLANT, PUMP], threshold=1.0) == []
     assert await written(parts, "Who won the cup in 1998?", []) == []
+
+
+@given(st.text("a1 |\n🎉", max_size=12), st.text("a1 |\n🎉", min_size=1), st.text("a1 |\n🎉"))
+def test_what_is_highlighted_of_a_row_or_of_several_lines_is_what_answers(
+    before: str, words: str, after: str
+) -> None:
+    assume(words.strip("| \n") == words)
+    whole = before + words + after
+    passage = Passage(
+        document_id="d", title="", source="", page=None, heading="", start=0, end=len(whole),
+        text=whole, score=0.0, scores=Scores(),
+    )  # fmt: skip
+    evidence = Evidence(1, passage, 0, whole)
+    answer = Quote(evidence, len(before), len(before) + len(words))
+
+    place = place_shown(Quote(evidence, 0, len(whole)), answer)
+
+    shown = " ".join(whole.strip("| ").split())
+    assert place
+    assert shown[place.start : place.end] == " ".join(words.split())

@@ -119,7 +119,6 @@ class Ingestor:
                 most = 1.0 if yes else _MOST_REMOVED
                 await ledger.mirror(paths, map(str, files), most=most)
             await ledger.close()
-            await stack.aclose()  # readers are done, and to build an index takes memory
             if ledger.report.added or ledger.report.updated or ledger.report.deleted:
                 await self._store.optimize()
         ledger.report.failures.sort(key=lambda failure: failure.source)  # as readers finish

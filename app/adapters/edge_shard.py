@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from app.core.errors import LockedError, PermanentError
 from app.core.types import Scalar
 
 _PAGE = 1000
-_SEGMENTS = 4  # beyond them small ones are merged
-_LARGEST_SEGMENT_KB = 200_000  # of vectors
+_SEGMENTS = 10  # beyond them small ones are merged
+_LARGEST_SEGMENT_KB = 400_000  # of vectors
 
 
 def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar]) -> Any:
@@ -77,6 +79,17 @@ def scroll(
             return
 
 
+def give_back() -> None:
+    """Let the system have the memory that the engine has freed.
+
+    Indices of words are built out of millions of small allocations, and glibc keeps what
+    lies between those that are left.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:  # musl has none
+        trim(0)
+
+
 def match(key: str, values: Sequence[str | int] | form.Between) -> Any:
     """The condition that a field has one of the values, or lies in the bounds."""
     import qdrant_edge as q
@@ -91,9 +104,8 @@ def _config(q: Any, dimensions: int) -> Any:
     """For ten documents and a million chunks alike.
 
     A segment with more than 10 MB of vectors gets a graph over int8 copies of them; its
-    originals stay on disk, for the next time a segment is built. Few segments, because each
-    costs every search; none too large, because one that is being built is held several times
-    over.
+    originals stay on disk, for the next time a segment is built. Many segments, because one
+    that is being built is held several times over: their size bounds the peak of memory.
     """
     return q.EdgeConfig(
         vectors={
@@ -101,9 +113,7 @@ def _config(q: Any, dimensions: int) -> Any:
                 size=dimensions, distance=q.Distance.Cosine, memory=q.Memory.Cold
             )
         },
-        sparse_vectors={
-            form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf, memory=q.Memory.Cached)
-        },
+        sparse_vectors={form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
         payload_memory=q.Memory.Cached,  # the default pushes it out of the page cache
         quantization_config=q.ScalarQuantizationConfig(
             # A few far-off coordinates would make the steps of all others coarse.

@@ -17,8 +17,7 @@ from cachetools import LRUCache
 
 from app.adapters import payload as form
 from app.adapters.edge_generations import open_current
-from app.adapters.edge_memory import give_back_freed, give_back_pages
-from app.adapters.edge_shard import match, scroll
+from app.adapters.edge_shard import give_back, match, scroll
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty, refuse_partial
 from app.adapters.whole import Whole
@@ -30,11 +29,10 @@ _TENANTS = 1000  # whose languages are remembered
 # Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
 # the originals: at a million chunks that finds 0.95 of the true ten nearest.
 _CANDIDATES = 160
-# Bytes of vectors that wait, searched one by one, for a graph: a quarter of those that have one,
-# within these bounds. Less would take less memory (4 KB for a chunk that waits), but the parts
-# that come of it have to be merged more often.
-_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 12 << 20, 192 << 20, 0.25
-_BYTES_A_VALUE = 4
+# Bytes of vectors that wait, searched one by one, for a graph. Less of them would take less
+# memory (4 KB for a chunk that waits), but leave more parts, each of which costs every search:
+# 45,000 chunks in seven are searched in twice the time of one.
+_PIECE = 192 << 20
 _PAGE = 512
 _VALUES = 1_000_000
 
@@ -42,12 +40,9 @@ _VALUES = 1_000_000
 class EdgeStore(Register, Whole):
     """A ChunkStore in a folder. Make one with `await EdgeStore.open(...)`."""
 
-    def __init__(
-        self, folder: Path, shard: Any, dimensions: int, fingerprint: Mapping[str, Scalar]
-    ) -> None:
+    def __init__(self, folder: Path, shard: Any, fingerprint: Mapping[str, Scalar]) -> None:
         self._folder = folder
         self._shard = shard
-        self._dimensions = dimensions
         self._fingerprint = fingerprint
         self._reads = Worker("edge-read")
         self._writes = Worker("edge-write")
@@ -55,8 +50,7 @@ class EdgeStore(Register, Whole):
         # Only this process writes, so a count since its start tells versions apart.
         self._boot, self._changes = uuid.uuid4().hex, 0
         self._languages: LRUCache[tuple[str, str], Sequence[str]] = LRUCache(_TENANTS)
-        self._waiting, self._piece = 0, 0.0  # bytes of vectors stored since `optimize`; see `_cut`
-        self._searched = False  # ever, by this process
+        self._waiting = 0  # bytes of vectors stored since `optimize`
         self._shared: Mapping[str, str | int] = {}  # see `_compare`
         self._closed = False
 
@@ -76,9 +70,8 @@ class EdgeStore(Register, Whole):
             shard = await opener.run(lambda: open_current(folder, dimensions, fingerprint))
         finally:
             await opener.close()
-        store = cls(folder, shard, dimensions, fingerprint)
+        store = cls(folder, shard, fingerprint)
         try:
-            await store._reads.run(store._cut)
             await store._compare()
         except BaseException:
             await store.close()
@@ -167,16 +160,10 @@ class EdgeStore(Register, Whole):
         await self._reads.run(switch)
 
     async def _keep_small(self, stored: Iterable[Sequence[EncodedChunk]]) -> None:
-        """Optimize in pieces: to store much should take little more memory than to store little."""
+        """Optimize in pieces, so that a large ingestion needs no more memory than a small one."""
         self._waiting += sum(encoded.dense.nbytes for chunks in stored for encoded in chunks)
-        if self._waiting >= self._piece:
+        if self._waiting >= _PIECE:
             await self._build()
-
-    def _cut(self) -> None:
-        """Decide how large the next piece may get."""
-        chunks = self._shard.info().points_count
-        whole = chunks * self._dimensions * _BYTES_A_VALUE
-        self._piece = min(max(whole * _OF_INDEX, _SMALLEST_PIECE), _LARGEST_PIECE)
 
     async def _compare(self) -> None:
         """Note what all points share, of being live and their tenant.
@@ -214,7 +201,6 @@ class EdgeStore(Register, Whole):
         """One batch to the engine: a list by vectors and one by words, fused, then read."""
         import qdrant_edge as q
 
-        self._searched = True
         # Chosen and queued in one turn of the loop, as `_unshare` relies on.
         asked = [(k, v) for k, v in form.conditions(scope) if v != [self._shared.get(k)]]
         seen, searches = _all(q, asked), voices(query)
@@ -283,19 +269,12 @@ class EdgeStore(Register, Whole):
 
     async def _build(self) -> None:
         def work() -> None:
-            self._give_back()
             self._shard.optimize()
-            self._give_back()
-            self._cut()
+            self._shard.flush()
+            give_back()
 
         self._waiting = 0
         await self._writes.run(work)
-
-    def _give_back(self) -> None:
-        self._shard.flush()
-        give_back_freed()
-        if not self._searched:
-            give_back_pages(self._folder)
 
     async def revision(self, scope: Scope) -> str:
         """Changes with every write of this process, the only one that can write."""

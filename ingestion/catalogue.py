@@ -7,10 +7,12 @@ a place is to be deleted, unless its content turns up elsewhere before that.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
 
 from app.core.types import MEMBER, Document
@@ -27,7 +29,8 @@ class Key:
     @classmethod
     def of(cls, source: str, content_hash: str, tags: Mapping[str, str]) -> Key:
         """The key of a file's content at a place."""
-        return cls(content_hash, PurePath(source).suffix.lower(), frozenset(tags.items()))
+        suffix = sys.intern(PurePath(source).suffix.lower())
+        return cls(content_hash, suffix, _shared(frozenset(tags.items())))
 
 
 @dataclass(slots=True, eq=False)
@@ -174,6 +177,12 @@ class Catalogue:
         del self._by_source[source]
         if MEMBER in source:
             self._members[_root(source)].discard(source)
+
+
+@lru_cache
+def _shared(tags: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """One for all documents that have these tags: a set of its own is a third of an entry."""
+    return tags
 
 
 def _root(source: str) -> str:

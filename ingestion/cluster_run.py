@@ -8,7 +8,7 @@ a store that has one writer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -26,7 +26,7 @@ class ClusterRun(Run):
         super().__init__(**parts)
         self._cluster = cluster
 
-    async def _read(self, sources: Sequence[Source]) -> None:
+    async def _read(self, sources: Iterable[Source]) -> None:
         ledger = self._ledger
         async with aclosing(self._claims(sources)) as claims:
             todo = {source.name: (source, content) async for source, content in claims}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from app.core.exchange import IngestReport
@@ -114,11 +115,13 @@ class Ingestor:
                 contexts=self._contexts,
             )
             files, ledger.report.failures = await asyncio.to_thread(find_files, paths)
-            await run.ingest([*uploads, *(Source(str(file), file) for file in files)])
+            sources = chain(uploads, (Source(file, Path(file)) for file in files))
+            await run.ingest(sources, count=len(uploads) + len(files))
             if sync:
                 most = 1.0 if yes else _MOST_REMOVED
-                await ledger.mirror(paths, map(str, files), most=most)
+                await ledger.mirror(paths, files, most=most)
             await ledger.close()
+            await stack.aclose()  # readers are done, and to build an index takes memory
             if ledger.report.added or ledger.report.updated or ledger.report.deleted:
                 await self._store.optimize()
         ledger.report.failures.sort(key=lambda failure: failure.source)  # as readers finish

@@ -9,9 +9,10 @@ and the encoder never waits for a parser or a disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from app.core.errors import ConfigError, TransientError
@@ -92,12 +93,12 @@ class Run:
         """What was done so far."""
         return self._ledger.report
 
-    async def ingest(self, sources: Sequence[Source]) -> None:
-        """Bring files in; those that fail are in the report.
+    async def ingest(self, sources: Iterable[Source], *, count: int) -> None:
+        """Bring so many files in; those that fail are in the report.
 
         Raises TransientError when the store is out of reach, and what a cluster raises.
         """
-        await self._ledger.open(len(sources))
+        await self._ledger.open(count)
         try:
             async with asyncio.TaskGroup() as stages:
                 stages.create_task(self._read(sources))
@@ -108,7 +109,7 @@ class Run:
 
     # Reading
 
-    async def _read(self, sources: Sequence[Source]) -> None:
+    async def _read(self, sources: Iterable[Source]) -> None:
         todo: Buffer[tuple[Source, Content]] = Buffer(2 * _HASHED)
         async with asyncio.TaskGroup() as readers:
             for _ in range(self._parsers.size):
@@ -120,11 +121,11 @@ class Run:
         await self._prepared.close()
 
     async def _claims(
-        self, sources: Sequence[Source]
+        self, sources: Iterable[Source]
     ) -> AsyncGenerator[tuple[Source, Content], None]:
         """The files that are to be read: their content is neither in the index nor coming."""
-        for first in range(0, len(sources), _HASHED):
-            some = sources[first : first + _HASHED]
+        remaining = iter(sources)
+        while some := list(islice(remaining, _HASHED)):
             found = await asyncio.to_thread(hashes, [source.path for source in some])
             for source, digest in zip(some, found, strict=True):
                 if isinstance(digest, Exception):

@@ -15,13 +15,13 @@ from app.core.exchange import Failure
 _MAGIC = frozenset("*?[")
 
 
-def find_files(paths: Iterable[str | Path]) -> tuple[list[Path], list[Failure]]:
+def find_files(paths: Iterable[str | Path]) -> tuple[list[str], list[Failure]]:
     """Files behind `paths`, absolute, sorted, each once; and what cannot be followed.
 
     A folder is walked to any depth. Hidden files and folders are passed over unless they
     are named themselves. A link to a folder is not followed, so that a circle ends.
     """
-    found: set[Path] = set()
+    found: set[str] = set()  # a Path takes ten times the memory
     failures: list[Failure] = []
     for path in map(str, paths):
         try:
@@ -91,9 +91,9 @@ def _expand(path: str) -> Iterator[Path]:
         yield from (Path(match) for match in glob.iglob(path, recursive=True))
 
 
-def _walk(path: Path, failures: list[Failure]) -> Iterator[Path]:
+def _walk(path: Path, failures: list[Failure]) -> Iterator[str]:
     if not path.is_dir():
-        yield path
+        yield str(path)
         return
 
     def report(error: OSError) -> None:
@@ -101,7 +101,7 @@ def _walk(path: Path, failures: list[Failure]) -> Iterator[Path]:
 
     for folder, folders, files in os.walk(path, onerror=report):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder, name) for name in files if not name.startswith("."))
+        yield from (str(Path(folder, name)) for name in files if not name.startswith("."))
 
 
 def _absolute(path: Path) -> Path:
@@ -109,9 +109,9 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def _is_text(path: Path) -> bool:
+def _is_text(path: str) -> bool:
     try:
-        return bool(str(path).encode())
+        return bool(path.encode())
     except UnicodeEncodeError:
         return False
 

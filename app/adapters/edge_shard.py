@@ -17,8 +17,9 @@ from app.core.errors import LockedError, PermanentError
 from app.core.types import Scalar
 
 _PAGE = 1000
-_SEGMENTS = 10  # beyond them small ones are merged
-_LARGEST_SEGMENT_KB = 400_000  # of vectors
+_SEGMENTS = 4  # beyond them small ones are merged
+# Of vectors: a segment that has fewer gets no graph; none is merged into a larger one.
+_WITHOUT_GRAPH_KB, _LARGEST_SEGMENT_KB = 4_000, 200_000
 
 
 def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar]) -> Any:
@@ -103,9 +104,9 @@ def match(key: str, values: Sequence[str | int] | form.Between) -> Any:
 def _config(q: Any, dimensions: int) -> Any:
     """For ten documents and a million chunks alike.
 
-    A segment with more than 10 MB of vectors gets a graph over int8 copies of them; its
-    originals stay on disk, for the next time a segment is built. Many segments, because one
-    that is being built is held several times over: their size bounds the peak of memory.
+    A segment gets a graph over int8 copies of its vectors; the originals stay on disk, for the
+    next time a segment is built. Few segments, because each costs every search; none too
+    large, because one that is being built is held several times over.
     """
     return q.EdgeConfig(
         vectors={
@@ -113,7 +114,9 @@ def _config(q: Any, dimensions: int) -> Any:
                 size=dimensions, distance=q.Distance.Cosine, memory=q.Memory.Cold
             )
         },
-        sparse_vectors={form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
+        sparse_vectors={
+            form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf, memory=q.Memory.Cached)
+        },
         payload_memory=q.Memory.Cached,  # the default pushes it out of the page cache
         quantization_config=q.ScalarQuantizationConfig(
             # A few far-off coordinates would make the steps of all others coarse.
@@ -122,7 +125,9 @@ def _config(q: Any, dimensions: int) -> Any:
             memory=q.Memory.Cached,
         ),
         optimizers=q.EdgeOptimizersConfig(
-            default_segment_number=_SEGMENTS, max_segment_size=_LARGEST_SEGMENT_KB
+            default_segment_number=_SEGMENTS,
+            indexing_threshold=_WITHOUT_GRAPH_KB,
+            max_segment_size=_LARGEST_SEGMENT_KB,
         ),
         # The default leaves a core of two idle. One more than cores: where two threads wake on
         # the same core, the third takes the other one, which the slowest searches gain by.

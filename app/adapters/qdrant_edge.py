@@ -29,10 +29,11 @@ _TENANTS = 1000  # whose languages are remembered
 # Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
 # the originals: at a million chunks that finds 0.95 of the true ten nearest.
 _CANDIDATES = 160
-# Bytes of vectors that wait, searched one by one, for a graph. Less of them would take less
-# memory (4 KB for a chunk that waits), but leave more parts, each of which costs every search:
-# 45,000 chunks in seven are searched in twice the time of one.
-_PIECE = 192 << 20
+# Bytes of vectors that wait, searched one by one, for a graph: a tenth of those that have one,
+# within these bounds. Less would take less memory (4 KB for a chunk that waits), but the parts
+# that come of it would be merged more often.
+_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 5 << 20, 192 << 20, 0.1
+_BYTES_A_VALUE = 4
 _PAGE = 512
 _VALUES = 1_000_000
 
@@ -40,9 +41,12 @@ _VALUES = 1_000_000
 class EdgeStore(Register, Whole):
     """A ChunkStore in a folder. Make one with `await EdgeStore.open(...)`."""
 
-    def __init__(self, folder: Path, shard: Any, fingerprint: Mapping[str, Scalar]) -> None:
+    def __init__(
+        self, folder: Path, shard: Any, dimensions: int, fingerprint: Mapping[str, Scalar]
+    ) -> None:
         self._folder = folder
         self._shard = shard
+        self._dimensions = dimensions
         self._fingerprint = fingerprint
         self._reads = Worker("edge-read")
         self._writes = Worker("edge-write")
@@ -50,7 +54,7 @@ class EdgeStore(Register, Whole):
         # Only this process writes, so a count since its start tells versions apart.
         self._boot, self._changes = uuid.uuid4().hex, 0
         self._languages: LRUCache[tuple[str, str], Sequence[str]] = LRUCache(_TENANTS)
-        self._waiting = 0  # bytes of vectors stored since `optimize`
+        self._waiting, self._piece = 0, 0.0  # bytes of vectors stored since `optimize`; see `_cut`
         self._shared: Mapping[str, str | int] = {}  # see `_compare`
         self._closed = False
 
@@ -70,8 +74,9 @@ class EdgeStore(Register, Whole):
             shard = await opener.run(lambda: open_current(folder, dimensions, fingerprint))
         finally:
             await opener.close()
-        store = cls(folder, shard, fingerprint)
+        store = cls(folder, shard, dimensions, fingerprint)
         try:
+            await store._reads.run(store._cut)
             await store._compare()
         except BaseException:
             await store.close()
@@ -160,10 +165,15 @@ class EdgeStore(Register, Whole):
         await self._reads.run(switch)
 
     async def _keep_small(self, stored: Iterable[Sequence[EncodedChunk]]) -> None:
-        """Optimize in pieces, so that a large ingestion needs no more memory than a small one."""
+        """Optimize in pieces: to store much should take little more memory than to store little."""
         self._waiting += sum(encoded.dense.nbytes for chunks in stored for encoded in chunks)
-        if self._waiting >= _PIECE:
+        if self._waiting >= self._piece:
             await self._build()
+
+    def _cut(self) -> None:
+        """Decide how large the next piece may get."""
+        whole = self._shard.info().points_count * self._dimensions * _BYTES_A_VALUE
+        self._piece = min(max(whole * _OF_INDEX, _SMALLEST_PIECE), _LARGEST_PIECE)
 
     async def _compare(self) -> None:
         """Note what all points share, of being live and their tenant.
@@ -272,6 +282,7 @@ class EdgeStore(Register, Whole):
             self._shard.optimize()
             self._shard.flush()
             give_back()
+            self._cut()
 
         self._waiting = 0
         await self._writes.run(work)

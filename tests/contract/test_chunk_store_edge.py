@@ -240,7 +240,7 @@ class TestManyChunks:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
     ) -> None:
         vectors = self._vectors()
-        monkeypatch.setattr("app.adapters.qdrant_edge._PIECE", piece)
+        monkeypatch.setattr("app.adapters.qdrant_edge._SMALLEST_PIECE", piece)
         store = await EdgeStore.open(tmp_path, dimensions=self.DIMENSIONS, fingerprint={})
         for n in range(self.DOCUMENTS):
             document, chunks = made(f"{n}.md", [f"chunk {n} {c}" for c in range(self.CHUNKS)])

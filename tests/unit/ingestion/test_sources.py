@@ -25,8 +25,8 @@ def found(*paths: str | Path) -> list[str]:
     """Names below the current folder, when nothing fails."""
     files, failures = find_files(paths)
     assert failures == []
-    assert all(file.is_absolute() for file in files)
-    return [str(file.relative_to(Path.cwd())) for file in files]
+    assert all(Path(file).is_absolute() for file in files)
+    return [str(Path(file).relative_to(Path.cwd())) for file in files]
 
 
 def test_a_folder_is_walked_to_its_depths_but_not_into_hidden_places(tree: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_file_named_twice_is_ingested_once(tree: Path) -> None:
 
 def test_the_rest_is_found_when_a_path_leads_nowhere(tree: Path) -> None:
     files, failures = find_files(["nowhere", "docs/a.md", "docs/*.pdf", "docs/nothing.md"])
-    assert [file.name for file in files] == ["a.md"]
+    assert [Path(file).name for file in files] == ["a.md"]
     assert [failure.source for failure in failures] == ["nowhere", "docs/*.pdf", "docs/nothing.md"]
     assert all(failure.error == "nothing is there" for failure in failures)
 
@@ -83,7 +83,7 @@ def test_a_link_to_a_file_is_read_and_a_named_link_to_a_folder_is_walked(tree: P
 def test_a_broken_link_or_a_pipe_does_not_hide_the_files_around_it(tree: Path) -> None:
     (tree / "gone.md").symlink_to(tree / "nowhere.md")
     os.mkfifo(tree / "pipe")
-    names = [file.name for file in find_files([tree])[0]]
+    names = [Path(file).name for file in find_files([tree])[0]]
     assert names == ["a.md", "b.txt", "gone.md", "pipe", "c.md", "d.md"]
 
 
@@ -97,7 +97,7 @@ def test_a_name_that_is_no_text_is_reported_and_the_rest_found(tmp_path: Path) -
     (tmp_path / "good.md").write_text("text")
     (tmp_path / os.fsdecode(b"bad\xff.md")).write_text("text")
     files, (failure,) = find_files([tmp_path])
-    assert [file.name for file in files] == ["good.md"]
+    assert [Path(file).name for file in files] == ["good.md"]
     assert failure.source.endswith("bad\\xff.md")
     assert (failure.error, failure.hint) == ("its name is not UTF-8", "rename it")
 
@@ -120,7 +120,7 @@ def test_a_folder_that_may_not_be_read_is_reported_and_the_rest_found(
 
     monkeypatch.setattr(os, "scandir", refuse)
     files, (failure,) = find_files([tree])
-    assert [file.name for file in files] == ["a.md", "b.txt"]
+    assert [Path(file).name for file in files] == ["a.md", "b.txt"]
     assert failure.source == str(tree / "sub")
     assert failure.error == "it cannot be read: Permission denied"
 

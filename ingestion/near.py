@@ -131,7 +131,7 @@ class NearDuplicates:
             return []
         buckets = _buckets(signature)
         starts = self._places.searchsorted(buckets << _HALF)
-        ends = self._places.searchsorted(buckets + np.uint64(1) << _HALF)
+        ends = self._places.searchsorted(buckets << _HALF | _LOWER, side="right")
         places = [self._places[s:e] for s, e in zip(starts, ends, strict=True)]
         if self._recent:
             recent = np.concatenate(self._recent)

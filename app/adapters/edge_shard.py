@@ -19,7 +19,7 @@ from app.core.types import Scalar
 _PAGE = 1000
 _SEGMENTS = 4  # beyond them small ones are merged
 # Of vectors: a segment that has fewer gets no graph; none is merged into a larger one.
-_WITHOUT_GRAPH_KB, _LARGEST_SEGMENT_KB = 4_000, 200_000
+_WITHOUT_GRAPH_KB, _LARGEST_SEGMENT_KB = 5_000, 200_000
 
 
 def open_shard(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar]) -> Any:

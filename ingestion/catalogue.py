@@ -164,14 +164,17 @@ class Catalogue:
         entry.sources.remove(source)
         self._clear(source)
 
-    def forget(self, entry: Entry) -> None:
-        """A document is no more."""
-        self._by_id.pop(entry.document_id, None)
+    def forget(self, entry: Entry) -> bool:
+        """A document is no more; False where it is, in a version that came after this entry."""
         if self._by_key.get(entry.key) is entry:
             del self._by_key[entry.key]
         for source in entry.sources:
             self._clear(source)
         entry.sources.clear()
+        if self._by_id.get(entry.document_id) is not entry:
+            return False
+        del self._by_id[entry.document_id]
+        return True
 
     def _clear(self, source: str) -> None:
         del self._by_source[source]

@@ -277,9 +277,9 @@ class Ledger:
         for entry in entries:
             if entry.sources:
                 self._relocated.add(entry)
-            else:
-                self._relocated.discard(entry)
-                self._catalogue.forget(entry)
+                continue
+            self._relocated.discard(entry)
+            if self._catalogue.forget(entry):
                 self._copies.forget(entry.document_id)
                 await self._store.delete(entry.document_id, self._scope)
                 self.report.deleted += 1

@@ -247,6 +247,22 @@ async def test_a_copy_that_changes_becomes_a_document_of_its_own(bench: Bench) -
     assert counts(await bench.run()) == (0, 0, 2, 0, 0)
 
 
+async def test_copies_that_both_change_lose_neither(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.run._WRITTEN", 1)  # as where more stands between them
+    first, second = (bench.write(f"{n}.md", "# Leave\n\n28 days.\n") for n in "ab")
+    await bench.run()
+    first.write_text("# Leave\n\n30 days.\n")
+    second.write_text("# Leave\n\n32 days.\n")
+
+    report = await bench.run()
+
+    assert sorted(await bench.found("days")) == [f"# Leave\n\n{n} days.\n" for n in (30, 32)]
+    assert counts(report) == (1, 1, 0, 0, 0)
+    assert counts(await bench.run()) == (0, 0, 2, 0, 0)
+
+
 async def test_two_files_that_swap_their_contents_are_not_embedded_again(bench: Bench) -> None:
     first, second = (bench.write(f"{n}.md", f"# {n}\n\nRule {n}.\n") for n in "ab")
     await bench.run()
@@ -280,9 +296,12 @@ SHARE = st.dictionaries(st.sampled_from(["a.md", "b.md", "c.md", "d.txt"]), CONT
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(states=st.lists(st.tuples(SHARE, st.none() | st.integers(0, 2)), min_size=1, max_size=4))
+@given(
+    states=st.lists(st.tuples(SHARE, st.none() | st.integers(0, 2)), min_size=1, max_size=4),
+    written=st.sampled_from([1, 2, 256]),
+)
 async def test_whatever_happens_to_a_share_the_index_ends_as_its_mirror(
-    bench: Bench, states: list[tuple[dict[str, str], int | None]]
+    bench: Bench, states: list[tuple[dict[str, str], int | None]], written: int
 ) -> None:
     """Files appear, change, move, are copied and go; some runs are stopped half-way."""
     tenant = str(uuid.uuid4())

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -311,14 +312,18 @@ async def test_whatever_happens_to_a_share_the_index_ends_as_its_mirror(
             (bench.docs / name).unlink(missing_ok=True)
         for name, text in share.items():
             bench.write(name, text)
-        if stop is None:
-            await bench.run(tenant=tenant, sync=True, yes=True)
-        else:
-            with suppress(asyncio.CancelledError):
-                await stopped(bench, after=stop, tenant=tenant, sync=True, yes=True)
+        with patch("ingestion.run._WRITTEN", written):
+            if stop is None:
+                await bench.run(tenant=tenant, sync=True, yes=True)
+                await assert_mirrors(bench, tenant, share)
+            else:
+                with suppress(asyncio.CancelledError):
+                    await stopped(bench, after=stop, tenant=tenant, sync=True, yes=True)
 
+
+async def assert_mirrors(bench: Bench, tenant: str, share: dict[str, str]) -> None:
     wanted: dict[tuple[str, str], list[str]] = {}
-    for name, text in sorted(last.items()):
+    for name, text in sorted(share.items()):
         wanted.setdefault((text, Path(name).suffix), []).append(name)
     found = [
         (await text_of(bench, document), sorted(Path(s).name for s in document.sources))

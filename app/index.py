@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.register import refuse_mismatch
+from app.adapters.mismatch import refuse_mismatch
 from app.adapters.switching import SwitchingStore
 from app.core.errors import InputError, PermanentError
 from app.core.exchange import IndexReport, RebuildReport, TransferReport

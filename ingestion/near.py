@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from collections import defaultdict
 from functools import cache, lru_cache
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 _SEED, _VALUES = 1, 64  # a signature is 64 values of 32 bits
 _BANDS, _ROWS = 6, 5  # texts as alike as 0.9 share a band in 995 of 1,000 cases, 0.5 in 173
 _RECENT = 512  # documents that wait to be put in order with the others
-_HALF, _LOWER = np.uint64(32), np.uint64(0xFFFFFFFF)
+_HALF, _LOWER = 32, 0xFFFFFFFF
 _RUN = 5  # words
 _FEWEST_WORDS = 20
 _AT_ONCE = 4096  # runs hashed together: 1 MB of memory
@@ -104,7 +105,7 @@ class NearDuplicates:
         # Places of documents that are forgotten stay; nothing is found by them.
         self._keys: list[str] = []
         self._places = np.empty(0, np.uint64)
-        self._recent: list[NDArray[np.uint64]] = []
+        self._recent: defaultdict[int, list[int]] = defaultdict(list)  # not sorted in yet
 
     def add(self, key: str, signature: bytes) -> None:
         """Remember a document; under a key that is known, in place of what it was."""
@@ -114,11 +115,13 @@ class NearDuplicates:
         if not signature:
             return
         self._signatures[key] = signature
-        self._recent.append(_buckets(signature) << _HALF | np.uint64(len(self._keys)))
+        for bucket in _buckets(signature):
+            self._recent[bucket].append(len(self._keys))
         self._keys.append(key)
-        if len(self._recent) == _RECENT:
-            recent = np.sort(np.concatenate(self._recent))
-            self._places = np.insert(self._places, self._places.searchsorted(recent), recent)
+        if len(self._keys) % _RECENT == 0:
+            recent = [b << _HALF | n for b, numbers in self._recent.items() for n in numbers]
+            places = np.sort(np.array(recent, np.uint64))
+            self._places = np.insert(self._places, self._places.searchsorted(places), places)
             self._recent.clear()
 
     def remove(self, key: str) -> None:
@@ -130,14 +133,13 @@ class NearDuplicates:
         if not signature:
             return []
         buckets = _buckets(signature)
-        starts = self._places.searchsorted(buckets << _HALF)
-        ends = self._places.searchsorted(buckets << _HALF | _LOWER, side="right")
-        places = [self._places[s:e] for s, e in zip(starts, ends, strict=True)]
-        if self._recent:
-            recent = np.concatenate(self._recent)
-            places.append(recent[np.isin(recent >> _HALF, buckets)])
-        numbers = np.unique(np.concatenate(places) & _LOWER)
-        keys = {self._keys[number] for number in numbers.tolist()} & self._signatures.keys()
+        numbers = {n for bucket in buckets for n in self._recent.get(bucket, ())}
+        first = np.array(buckets, np.uint64) << _HALF
+        starts = self._places.searchsorted(first)
+        ends = self._places.searchsorted(first | _LOWER, side="right")
+        for n in np.flatnonzero(starts < ends).tolist():  # of few buckets, mostly of none
+            numbers.update((self._places[starts[n] : ends[n]] & _LOWER).tolist())
+        keys = {self._keys[number] for number in numbers} & self._signatures.keys()
         found = ((key, _jaccard(signature, self._signatures[key])) for key in keys)
         return sorted(
             ((key, alike) for key, alike in found if alike >= self._threshold),
@@ -145,11 +147,11 @@ class NearDuplicates:
         )
 
 
-def _buckets(signature: bytes) -> NDArray[np.uint64]:
+def _buckets(signature: bytes) -> list[int]:
     """Of each band. That two may share one by chance costs a comparison."""
     width = _ROWS * 4
-    bands = (signature[band * width : (band + 1) * width] for band in range(_BANDS))
-    return np.fromiter((zlib.crc32(values, band) for band, values in enumerate(bands)), np.uint64)
+    starts = range(0, _BANDS * width, width)
+    return [zlib.crc32(signature[at : at + width], band) for band, at in enumerate(starts)]
 
 
 def _jaccard(one: bytes, other: bytes) -> float:

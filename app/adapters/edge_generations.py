@@ -11,11 +11,13 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.adapters.edge_shard import open_shard
 from app.core.errors import FootnoteError, PermanentError
-from app.core.types import Scalar
+
+if TYPE_CHECKING:
+    from app.core.types import Scalar
 
 _POINTER = "CURRENT"
 _NAME = re.compile(r"g(\d+)")

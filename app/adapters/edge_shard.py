@@ -9,12 +9,14 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.adapters import payload as form
-from app.adapters.register import refuse_mismatch
+from app.adapters.fields import BM25, DENSE, INTEGERS, KEYWORDS, TIMES, Between
+from app.adapters.mismatch import refuse_mismatch
 from app.core.errors import LockedError, PermanentError
-from app.core.types import Scalar
+
+if TYPE_CHECKING:
+    from app.core.types import Scalar
 
 _PAGE = 1000
 _SEGMENTS = 4  # beyond them small ones are merged
@@ -63,17 +65,14 @@ def read_record(record: Path, folder: Path) -> Any:
         raise _named(error, folder) from error
 
 
-def scroll(
-    shard: Any, wanted: Any, fields: Sequence[str] | None = None
-) -> Iterator[Mapping[str, Any]]:
-    """Payloads, or these fields of them, of all points that a filter lets through."""
+def _payloads(shard: Any, wanted: Any) -> Iterator[Mapping[str, Any]]:
+    """Of all points that a filter lets through."""
     import qdrant_edge as q
 
-    shown = True if fields is None else list(fields)
     offset = None
     while True:
         records, offset = shard.scroll(
-            q.ScrollRequest(offset=offset, limit=_PAGE, filter=wanted, with_payload=shown)
+            q.ScrollRequest(offset=offset, limit=_PAGE, filter=wanted, with_payload=True)
         )
         yield from (record.payload for record in records)
         if offset is None:
@@ -91,11 +90,11 @@ def give_back() -> None:
         trim(0)
 
 
-def match(key: str, values: Sequence[str | int] | form.Between) -> Any:
+def match(key: str, values: Sequence[str | int] | Between) -> Any:
     """The condition that a field has one of the values, or lies in the bounds."""
     import qdrant_edge as q
 
-    if isinstance(values, form.Between):
+    if isinstance(values, Between):
         return q.FieldCondition(key=key, range=q.RangeFloat(gte=values.start, lt=values.end))
     wanted = q.MatchValue(values[0]) if len(values) == 1 else q.MatchAny(list[Any](values))
     return q.FieldCondition(key=key, match=wanted)
@@ -110,12 +109,12 @@ def _config(q: Any, dimensions: int) -> Any:
     """
     return q.EdgeConfig(
         vectors={
-            form.DENSE: q.EdgeVectorParams(
+            DENSE: q.EdgeVectorParams(
                 size=dimensions, distance=q.Distance.Cosine, memory=q.Memory.Cold
             )
         },
         sparse_vectors={
-            form.BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf, memory=q.Memory.Cached)
+            BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf, memory=q.Memory.Cached)
         },
         payload_memory=q.Memory.Cached,  # the default pushes it out of the page cache
         quantization_config=q.ScalarQuantizationConfig(
@@ -141,15 +140,15 @@ def _index(q: Any, shard: Any) -> None:
     # search asks for is in memory; the rest, nearly half a gigabyte at a million chunks, is not.
     disk = q.Memory.Cold
     kinds: dict[str, Any] = {
-        n: q.KeywordIndexParams(enable_hnsw=False, memory=disk) for n in form.KEYWORDS
+        n: q.KeywordIndexParams(enable_hnsw=False, memory=disk) for n in KEYWORDS
     }
     kinds |= {
         n: q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False, memory=disk)
-        for n in form.INTEGERS
+        for n in INTEGERS
     }
     kinds |= {
         n: q.IntegerIndexParams(lookup=False, range=True, enable_hnsw=False, memory=disk)
-        for n in form.TIMES
+        for n in TIMES
     }
     kinds["tenant"] = q.KeywordIndexParams(is_tenant=True)
     kinds["live"] = q.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False)
@@ -167,7 +166,7 @@ def mend(q: Any, shard: Any) -> None:
     if not shard.count(q.CountRequest(filter=hidden)):
         return
     versions: dict[str, dict[str, str]] = {}
-    for record in scroll(shard, q.Filter(must=[*hidden.must, match("ordinal", [0])])):
+    for record in _payloads(shard, q.Filter(must=[*hidden.must, match("ordinal", [0])])):
         version = versions.setdefault(record["document_id"], {})
         version[record["content_hash"]] = record["ingested_at"]
     for document_id, version in versions.items():

@@ -11,7 +11,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from app.adapters.payload import BM25, DENSE, to_passage
+import numpy as np
+
+from app.adapters.fields import BM25, DENSE
+from app.adapters.payload import to_passage
 from app.adapters.score_fusion import Scored, dense_share, distribution_scores, standard_scores
 from app.core.types import HybridQuery, Passage, Scores
 
@@ -34,9 +37,13 @@ def fuse(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[Passage
         for name, points in found.items()
     }
     return [
-        to_passage(points[key].payload, scores, points[key].vector)
+        to_passage(points[key].payload, scores, _embedding(points[key].vector))
         for key, scores in ranked(query, kept)
     ]
+
+
+def _embedding(vectors: Mapping[str, Any] | None) -> bytes:
+    return np.asarray(vectors[DENSE], dtype=np.float32).tobytes() if vectors else b""
 
 
 def ranked(query: HybridQuery, found: Mapping[str, Sequence[Any]]) -> list[tuple[str, Scores]]:

@@ -8,33 +8,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
+from app.adapters.fields import Between, Condition
 from app.core.dates import moment
 from app.core.errors import InputError
 from app.core.file_types import file_type
 from app.core.types import Chunk, Document, Narrowing, Passage, Scope, Scores, parent_of
 
-DENSE = "dense"
-BM25 = "bm25"
-KEYWORDS = (
-    "tenant",
-    "document_id",
-    "content_hash",
-    "sources",
-    "title",
-    "language",
-    "file_types",
-)
-"""Payload fields with a keyword index."""
-INTEGERS = ("live", "ordinal")
-"""Payload fields with an integer index."""
-TIMES = ("dated",)
-"""Payload fields with an integer index for ranges, in seconds since 1970."""
 DOCUMENT = tuple(Document.model_fields)
 """Payload fields that say something of the document."""
 MOST_LANGUAGES = 12
@@ -42,18 +24,6 @@ MOST_LANGUAGES = 12
 
 _NAMESPACE = uuid.UUID("6f1f2f0e-6b36-4c39-9d1a-0f0b8c7a5f10")
 _PLAIN_FILTERS = {"document_id": "document_id", "source": "sources", "title": "title"}
-
-
-@dataclass(frozen=True, slots=True)
-class Between:
-    """At least `start`, if given, and less than `end`, if given."""
-
-    start: int | None
-    end: int | None
-
-
-Condition = tuple[str, list[str | int] | Between]
-"""A field, and the values of which it has one, or the bounds it lies in."""
 
 
 def document_id(tenant: str, source: str) -> str:
@@ -135,11 +105,8 @@ def to_chunk(payload: Mapping[str, Any]) -> Chunk:
     )
 
 
-def to_passage(
-    payload: Mapping[str, Any], scores: Scores, vectors: Mapping[str, Any] | None = None
-) -> Passage:
-    """The passage that a point holds, with its embedding if the point's vectors are given."""
-    dense = np.asarray(vectors[DENSE], dtype=np.float32).tobytes() if vectors else b""
+def to_passage(payload: Mapping[str, Any], scores: Scores, vector: bytes = b"") -> Passage:
+    """The passage that a point holds, with its embedding, as float32, if that is given."""
     return Passage(
         document_id=payload["document_id"],
         title=payload["title"],
@@ -152,7 +119,7 @@ def to_passage(
         score=scores.fused or 0.0,
         scores=scores,
         dated=dated(payload.get("tags") or {}, payload["ingested_at"]),
-        vector=dense,
+        vector=vector,
     )
 
 

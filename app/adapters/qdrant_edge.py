@@ -1,40 +1,48 @@
-"""The embedded chunk store: Qdrant's own engine in this process.
+"""The embedded chunk store: Qdrant's own engine, in a process of its own.
 
-Two threads: slow writes (upserts of a version that nobody sees yet, optimization) run
-beside reads; a read and the moment in which a version becomes visible run one after the
-other, so that no reader meets two versions of a document.
+One thread asks the engine, one thing after the other: a read and the moment in which a version
+becomes visible do not meet, so that no reader sees two versions of a document.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from cachetools import LRUCache
 
 from app.adapters import payload as form
-from app.adapters.edge_generations import open_current
-from app.adapters.edge_shard import give_back, match, scroll
+from app.adapters.edge_engine import Engine, NewPoint, StoredPoint
+from app.adapters.edge_process import engine_in_a_process
+from app.adapters.fields import BM25, DENSE, Condition
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty, refuse_partial
 from app.adapters.whole import Whole
 from app.adapters.worker import Worker
-from app.core.types import Document, EncodedChunk, HybridQuery, IndexInfo, Passage, Scalar, Scope
+from app.core.types import (
+    Document,
+    EncodedChunk,
+    HybridQuery,
+    IndexInfo,
+    Passage,
+    Scalar,
+    Scope,
+    SparseVector,
+)
 
 T = TypeVar("T")
 _TENANTS = 1000  # whose languages are remembered
-# Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
-# the originals: at a million chunks that finds 0.95 of the true ten nearest.
-_CANDIDATES = 160
 # Bytes of vectors that wait, searched one by one, for a graph: a tenth of those that have one,
 # within these bounds. Less would take less memory (4 KB for a chunk that waits), but the parts
 # that come of it would be merged more often.
 _SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 5 << 20, 192 << 20, 0.1
 _BYTES_A_VALUE = 4
-_PAGE = 512
+_FIRST: Condition = ("ordinal", [0])
+_PAGE, _SCROLL = 512, 1000  # points that are read together, with vectors and without
 _VALUES = 1_000_000
 
 
@@ -42,14 +50,18 @@ class EdgeStore(Register, Whole):
     """A ChunkStore in a folder. Make one with `await EdgeStore.open(...)`."""
 
     def __init__(
-        self, folder: Path, shard: Any, dimensions: int, fingerprint: Mapping[str, Scalar]
+        self,
+        folder: Path,
+        engine: Engine,
+        worker: Worker,
+        dimensions: int,
+        fingerprint: Mapping[str, Scalar],
     ) -> None:
         self._folder = folder
-        self._shard = shard
+        self._engine = engine
+        self._worker = worker
         self._dimensions = dimensions
         self._fingerprint = fingerprint
-        self._reads = Worker("edge-read")
-        self._writes = Worker("edge-write")
         self._replacing = asyncio.Lock()  # two versions at once would delete each other
         # Only this process writes, so a count since its start tells versions apart.
         self._boot, self._changes = uuid.uuid4().hex, 0
@@ -69,14 +81,15 @@ class EdgeStore(Register, Whole):
             ConfigError: It was made with another model, chunker or parser.
             PermanentError: Its files are damaged.
         """
-        opener = Worker("edge-open")
+        worker = Worker("edge")
         try:
-            shard = await opener.run(lambda: open_current(folder, dimensions, fingerprint))
-        finally:
-            await opener.close()
-        store = cls(folder, shard, dimensions, fingerprint)
+            engine = await worker.run(lambda: engine_in_a_process(folder, dimensions, fingerprint))
+        except BaseException:
+            await worker.close()
+            raise
+        store = cls(folder, engine, worker, dimensions, fingerprint)
         try:
-            await store._reads.run(store._cut)
+            await worker.run(store._cut)
             await store._compare()
         except BaseException:
             await store.close()
@@ -94,24 +107,18 @@ class EdgeStore(Register, Whole):
 
     async def add(self, versions: Sequence[tuple[Document, Sequence[EncodedChunk]]]) -> None:
         """Store documents of which there is no version: unseen first, then seen all at once."""
-        import qdrant_edge as q
-
         for document, chunks in versions:
             refuse_empty(document, chunks)
 
-        def store() -> None:
-            points = [_point(q, d, each, live=False) for d, chunks in versions for each in chunks]
-            self._shard.update(q.UpdateOperation.upsert_points(points))
-
         def show() -> None:
-            ids: list[Any] = [key for document, _ in versions for key in form.point_ids(document)]
-            self._shard.update(q.UpdateOperation.set_payload(ids, {"live": 1}))
+            ids = [key for document, _ in versions for key in form.point_ids(document)]
+            self._engine.say(ids, {"live": 1})
             self._changes += 1
 
         async with self._replacing:
             await self._unshare()
-            await self._writes.run(store)
-            await self._reads.run(show)
+            await self._store(versions)
+            await self._worker.run(show)
             await self._keep_small(chunks for _, chunks in versions)
 
     async def stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
@@ -121,48 +128,41 @@ class EdgeStore(Register, Whole):
 
     async def show(self, document: Document) -> None:
         """Switch to a staged version in one step. Raises TransientError when it is not there."""
-        import qdrant_edge as q
-
-        ids: list[Any] = form.point_ids(document)
-        staged = q.CountRequest(filter=q.Filter(must=[q.HasIdCondition(set(ids))]))
+        ids = form.point_ids(document)
         async with self._replacing:
-            if await self._reads.run(lambda: self._shard.count(staged)) < len(ids):
+            if await self._worker.run(lambda: self._engine.present(ids)) < len(ids):
                 raise refuse_partial(document)
             await self._show(document)
 
     async def _stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
-        import qdrant_edge as q
-
         refuse_empty(document, chunks)
-
-        def store(live: bool) -> None:
-            points = [_point(q, document, encoded, live=live) for encoded in chunks]
-            self._shard.update(q.UpdateOperation.upsert_points(points))
-
         # What is live already stays so: new tags must not hide it meanwhile.
         live = await self._stands(document)
         await self._unshare()
-        await self._writes.run(lambda: store(live))
+        await self._store([(document, chunks)], live=live)
         await self._keep_small([chunks])
 
-    async def _show(self, document: Document) -> None:
-        import qdrant_edge as q
+    async def _store(
+        self, versions: Sequence[tuple[Document, Sequence[EncodedChunk]]], *, live: bool = False
+    ) -> None:
+        def work() -> None:
+            points = [_point(d, each, live=live) for d, chunks in versions for each in chunks]
+            self._engine.store(points)
 
-        ids: list[Any] = form.point_ids(document)
-        old = q.Filter(
-            must=[match("document_id", [document.document_id])],
-            must_not=[q.HasIdCondition(set(ids))],
-        )
+        await self._worker.run(work)
+
+    async def _show(self, document: Document) -> None:
+        ids = form.point_ids(document)
+        mine: list[Condition] = [("document_id", [document.document_id])]
 
         def switch() -> None:
-            update, do = self._shard.update, q.UpdateOperation
             # What is left when this is killed half-way, `mend` in edge_shard.py sorts out.
-            update(do.set_payload_by_filter(old, {"live": 0}))
-            update(do.set_payload(ids, form.to_shown(document)))
-            update(do.delete_points_by_filter(old))
+            self._engine.say_where(mine, {"live": 0}, but=ids)
+            self._engine.say(ids, form.to_shown(document))
+            self._engine.remove(mine, but=ids)
             self._changes += 1
 
-        await self._reads.run(switch)
+        await self._worker.run(switch)
 
     async def _keep_small(self, stored: Iterable[Sequence[EncodedChunk]]) -> None:
         """Optimize in pieces: to store much should take little more memory than to store little."""
@@ -172,7 +172,7 @@ class EdgeStore(Register, Whole):
 
     def _cut(self) -> None:
         """Decide how large the next piece may get."""
-        whole = self._shard.info().points_count * self._dimensions * _BYTES_A_VALUE
+        whole = self._engine.size() * self._dimensions * _BYTES_A_VALUE
         self._piece = min(max(whole * _OF_INDEX, _SMALLEST_PIECE), _LARGEST_PIECE)
 
     async def _compare(self) -> None:
@@ -180,21 +180,17 @@ class EdgeStore(Register, Whole):
 
         A search that need not be told to keep out what is not there is faster.
         """
-        import qdrant_edge as q
-
-        hidden = q.CountRequest(filter=q.Filter(must=[match("live", [0])]))
-        tenants = q.FacetRequest("tenant", limit=2, exact=True)
 
         def look() -> Mapping[str, str | int]:
             shared: dict[str, str | int] = {}
-            if not self._shard.count(hidden):
+            if not self._engine.count([("live", [0])]):
                 shared["live"] = 1
-            values = [hit.value for hit in self._shard.facet(tenants).hits]
-            if len(values) == 1:
-                shared["tenant"] = values[0]
+            tenants = [*self._engine.facet("tenant", [], 2)]
+            if len(tenants) == 1:
+                shared["tenant"] = tenants[0]
             return shared
 
-        self._shared = await self._reads.run(look)
+        self._shared = await self._worker.run(look)
 
     async def _unshare(self) -> None:
         """Before points are stored: searches filter from here on, those that do not are done."""
@@ -202,74 +198,51 @@ class EdgeStore(Register, Whole):
             return
         shared, self._shared = self._shared, {}
         try:
-            await self._reads.run(lambda: None)
+            await self._worker.run(lambda: None)
         except asyncio.CancelledError:  # nothing is stored, then
             self._shared = shared
             raise
 
     async def search(self, query: HybridQuery, scope: Scope) -> list[Passage]:
-        """One batch to the engine: a list by vectors and one by words, fused, then read."""
-        import qdrant_edge as q
-
+        """A list by vectors and one by words, fused, then read."""
         # Chosen and queued in one turn of the loop, as `_unshare` relies on.
         asked = [(k, v) for k, v in form.conditions(scope) if v != [self._shared.get(k)]]
-        seen, searches = _all(q, asked), voices(query)
-        vectors: dict[str, Any] = {
-            form.DENSE: query.dense.tolist(),
-            form.BM25: q.SparseVector(list(query.sparse.indices), list(query.sparse.values)),
-        }
-        batch = q.QueryBatchRequest(
-            [
-                q.QueryRequest(
-                    limit=query.depth,
-                    query=q.Query.Nearest(vectors[name], using=name),
-                    filter=seen,
-                    params=q.SearchParams(hnsw_ef=_CANDIDATES),
-                )
-                for name in searches
-            ]
-        )
+        searches = voices(query)
+        dense = query.dense.astype(np.float32).tobytes() if DENSE in searches else b""
+        terms = _terms(query.sparse) if BM25 in searches else None
 
         def work() -> list[Passage]:
-            found = self._shard.query_batch(batch)
+            lists = self._engine.search(asked, query.depth, dense, terms)
+            found = [[_Hit(*hit) for hit in hits] for hits in lists]
             best = ranked(query, dict(zip(searches, found, strict=True)))
             # Most of the time goes into payloads: only those that are shown are read.
-            wanted = [form.DENSE] if query.vectors else False
-            records = self._shard.retrieve([key for key, _ in best], True, wanted)
-            points = {str(record.id): record for record in records}
-            return [
-                form.to_passage(points[key].payload, scores, points[key].vector)
-                for key, scores in best
-            ]
+            ids = [key for key, _ in best]
+            stored = self._engine.retrieve(ids, vectors=query.vectors)
+            points = {key: (payload, vector) for key, payload, vector, _ in stored}
+            said = [(*points[key], scores) for key, scores in best]
+            return [form.to_passage(payload, scores, vector) for payload, vector, scores in said]
 
-        return await self._reads.run(work)
+        return await self._worker.run(work)
 
     async def delete(self, document_id: str, scope: Scope) -> None:
         """Remove a document. Raises NotFoundError."""
-        import qdrant_edge as q
-
         await self.document(document_id, scope)
-        mine = _filter(q, Scope(tenant=scope.tenant), [("document_id", [document_id])])
 
         def remove() -> None:
-            self._shard.update(q.UpdateOperation.delete_points_by_filter(mine))
+            self._engine.remove(_of(document_id, scope))
             self._changes += 1
 
-        await self._reads.run(remove)
+        await self._worker.run(remove)
 
     async def relocate(self, document_id: str, scope: Scope, sources: Sequence[str]) -> None:
         """Set the places where a document's content is found. Raises NotFoundError."""
-        import qdrant_edge as q
-
         await self.document(document_id, scope)
-        mine = _filter(q, Scope(tenant=scope.tenant), [("document_id", [document_id])])
 
         def note() -> None:
-            do = q.UpdateOperation.set_payload_by_filter
-            self._shard.update(do(mine, form.to_places(sources)))
+            self._engine.say_where(_of(document_id, scope), form.to_places(sources))
             self._changes += 1
 
-        await self._reads.run(note)
+        await self._worker.run(note)
 
     async def optimize(self) -> None:
         """Merge segments and build the vector index, then write all to disk."""
@@ -279,13 +252,11 @@ class EdgeStore(Register, Whole):
 
     async def _build(self) -> None:
         def work() -> None:
-            self._shard.optimize()
-            self._shard.flush()
-            give_back()
+            self._engine.build()
             self._cut()
 
         self._waiting = 0
-        await self._writes.run(work)
+        await self._worker.run(work)
 
     async def revision(self, scope: Scope) -> str:
         """Changes with every write of this process, the only one that can write."""
@@ -293,26 +264,20 @@ class EdgeStore(Register, Whole):
 
     async def languages(self, scope: Scope) -> Sequence[str]:
         """Languages of the tenant's documents, counted anew after every write."""
-        import qdrant_edge as q
-
         key = scope.tenant, await self.revision(scope)
         if key not in self._languages:
-            mine = _filter(q, Scope(tenant=scope.tenant), [("ordinal", [0])])
-            wanted = q.FacetRequest("language", limit=form.MOST_LANGUAGES, exact=True, filter=mine)
-            found = await self._reads.run(lambda: self._shard.facet(wanted))
-            self._languages[key] = [hit.value for hit in found.hits]
+            mine = [*form.conditions(Scope(tenant=scope.tenant)), _FIRST]
+            found = await self._worker.run(
+                lambda: self._engine.facet("language", mine, form.MOST_LANGUAGES)
+            )
+            self._languages[key] = [*found]
         return self._languages[key]
 
     async def info(self) -> IndexInfo:
         """What the index holds and what it was made with."""
-        import qdrant_edge as q
-
-        live, first = match("live", [1]), match("ordinal", [0])
-
-        def count(*must: Any) -> int:
-            return int(self._shard.count(q.CountRequest(filter=q.Filter(must=list(must)))))
-
-        documents, chunks = await self._reads.run(lambda: (count(live, first), count(live)))
+        live: Condition = ("live", [1])
+        count = self._engine.count
+        documents, chunks = await self._worker.run(lambda: (count([live, _FIRST]), count([live])))
         return IndexInfo(documents, chunks, self._fingerprint, f"embedded, {self._folder}")
 
     async def close(self) -> None:
@@ -320,62 +285,81 @@ class EdgeStore(Register, Whole):
         if self._closed:
             return
         self._closed = True
-        await self._writes.close()
-        await self._reads.run(self._shard.close)
-        await self._reads.close()
+        await self._worker.run(self._engine.close)
+        await self._worker.close()
 
     async def _scroll(
         self,
         scope: Scope,
-        more: Sequence[form.Condition],
+        more: Sequence[Condition],
         read: Callable[[Mapping[str, Any]], T],
         fields: Sequence[str] | None = None,
     ) -> list[T]:
-        import qdrant_edge as q
+        wanted = [*form.conditions(scope), *more]
+        return await self._worker.run(lambda: [*map(read, self._payloads(wanted, fields))])
 
-        wanted = _filter(q, scope, more)
-        return await self._reads.run(lambda: [*map(read, scroll(self._shard, wanted, fields))])
+    def _payloads(
+        self, wanted: Sequence[Condition], fields: Sequence[str] | None
+    ) -> Iterator[Mapping[str, Any]]:
+        offset = None
+        while True:
+            points, offset = self._engine.page(wanted, _SCROLL, fields=fields, offset=offset)
+            yield from (payload for _, payload, _, _ in points)
+            if offset is None:
+                return
 
     async def _page(
         self,
-        conditions: Sequence[form.Condition],
+        conditions: Sequence[Condition],
         *,
         fields: Sequence[str] | None = None,
         vectors: bool = False,
         offset: Any = None,
     ) -> tuple[Sequence[Any], Any]:
-        import qdrant_edge as q
-
-        wanted = q.ScrollRequest(
-            offset=offset,
-            limit=_PAGE,
-            filter=_all(q, conditions),
-            with_payload=True if fields is None else list(fields),
-            with_vector=vectors,
+        points, further = await self._worker.run(
+            lambda: self._engine.page(
+                conditions, _PAGE, fields=fields, vectors=vectors, offset=offset
+            )
         )
-        points, further = await self._reads.run(lambda: self._shard.scroll(wanted))
-        return points, further
+        return [_Listed.of(point) for point in points], further
 
-    async def _facet(self, key: str, conditions: Sequence[form.Condition]) -> Mapping[str, int]:
-        import qdrant_edge as q
-
-        wanted = q.FacetRequest(key, limit=_VALUES, exact=True, filter=_all(q, conditions))
-        found = await self._reads.run(lambda: self._shard.facet(wanted))
-        return {hit.value: hit.count for hit in found.hits}
+    async def _facet(self, key: str, conditions: Sequence[Condition]) -> Mapping[str, int]:
+        return await self._worker.run(lambda: self._engine.facet(key, conditions, _VALUES))
 
 
-def _point(q: Any, document: Document, encoded: EncodedChunk, *, live: bool) -> Any:
-    sparse = q.SparseVector(list(encoded.sparse.indices), list(encoded.sparse.values))
-    return q.Point(
-        id=form.point_id(document, encoded.chunk.ordinal),
-        vector={form.DENSE: encoded.dense.tolist(), form.BM25: sparse},
-        payload=form.to_payload(document, encoded.chunk, live=live),
+class _Hit(NamedTuple):
+    """What a search found."""
+
+    id: str
+    score: float
+
+
+class _Listed(NamedTuple):
+    """A point as `Whole` reads it."""
+
+    payload: Mapping[str, Any]
+    vector: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, point: StoredPoint) -> _Listed:
+        _, payload, dense, terms = point
+        vector = {DENSE: np.frombuffer(dense, np.float32), BM25: SparseVector(*terms or ((), ()))}
+        return cls(payload, vector)
+
+
+def _point(document: Document, encoded: EncodedChunk, *, live: bool) -> NewPoint:
+    return (
+        form.point_id(document, encoded.chunk.ordinal),
+        encoded.dense.astype(np.float32).tobytes(),
+        _terms(encoded.sparse),
+        form.to_payload(document, encoded.chunk, live=live),
     )
 
 
-def _filter(q: Any, scope: Scope, more: Sequence[form.Condition] = ()) -> Any:
-    return _all(q, (*form.conditions(scope), *more))
+def _terms(sparse: SparseVector) -> tuple[list[int], list[float]]:
+    return list(sparse.indices), list(sparse.values)
 
 
-def _all(q: Any, conditions: Sequence[form.Condition]) -> Any:
-    return q.Filter(must=[match(key, values) for key, values in conditions])
+def _of(document_id: str, scope: Scope) -> list[Condition]:
+    """A document of a tenant."""
+    return [*form.conditions(Scope(tenant=scope.tenant)), ("document_id", [document_id])]

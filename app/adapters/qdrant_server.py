@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from cachetools import TTLCache
 
 from app.adapters import payload as form
+from app.adapters.fields import BM25, DENSE, INTEGERS, KEYWORDS, TIMES, Between, Condition
 from app.adapters.fusion import fuse, voices
-from app.adapters.register import Register, refuse_empty, refuse_mismatch, refuse_partial
+from app.adapters.mismatch import refuse_mismatch
+from app.adapters.register import Register, refuse_empty, refuse_partial
 from app.adapters.server_generations import resolve
 from app.adapters.whole import Whole
 from app.core.errors import ConfigError, FootnoteError, PermanentError, TransientError
@@ -161,8 +163,8 @@ class QdrantStore(Register, Whole):
 
         seen, searches = _filter(scope), voices(query)
         vectors: dict[str, Any] = {
-            form.DENSE: query.dense.tolist(),
-            form.BM25: m.SparseVector(
+            DENSE: query.dense.tolist(),
+            BM25: m.SparseVector(
                 indices=list(query.sparse.indices), values=list(query.sparse.values)
             ),
         }
@@ -177,7 +179,7 @@ class QdrantStore(Register, Whole):
                     limit=query.depth,
                     filter=seen,
                     with_payload=True,
-                    with_vector=[form.DENSE] if query.vectors else False,
+                    with_vector=[DENSE] if query.vectors else False,
                 )
                 for name in searches
             ],
@@ -315,15 +317,13 @@ class QdrantStore(Register, Whole):
 
         await self._client.create_collection(
             self._collection,
-            vectors_config={
-                form.DENSE: m.VectorParams(size=dimensions, distance=m.Distance.COSINE)
-            },
-            sparse_vectors_config={form.BM25: m.SparseVectorParams(modifier=m.Modifier.IDF)},
+            vectors_config={DENSE: m.VectorParams(size=dimensions, distance=m.Distance.COSINE)},
+            sparse_vectors_config={BM25: m.SparseVectorParams(modifier=m.Modifier.IDF)},
             metadata=dict(self._fingerprint),
         )
-        kinds: dict[str, Any] = dict.fromkeys(form.KEYWORDS, m.PayloadSchemaType.KEYWORD)
+        kinds: dict[str, Any] = dict.fromkeys(KEYWORDS, m.PayloadSchemaType.KEYWORD)
         kinds["tenant"] = m.KeywordIndexParams(type=m.KeywordIndexType.KEYWORD, is_tenant=True)
-        kinds |= dict.fromkeys(form.INTEGERS + form.TIMES, m.PayloadSchemaType.INTEGER)
+        kinds |= dict.fromkeys(INTEGERS + TIMES, m.PayloadSchemaType.INTEGER)
         kinds["ingested_at"] = m.PayloadSchemaType.DATETIME
         for name, kind in kinds.items():
             await self._client.create_payload_index(self._collection, name, field_schema=kind)
@@ -332,7 +332,7 @@ class QdrantStore(Register, Whole):
     async def _scroll(
         self,
         scope: Scope,
-        more: Sequence[form.Condition],
+        more: Sequence[Condition],
         read: Callable[[Mapping[str, Any]], T],
         fields: Sequence[str] | None = None,
     ) -> list[T]:
@@ -353,7 +353,7 @@ class QdrantStore(Register, Whole):
     @reaching
     async def _page(
         self,
-        conditions: Sequence[form.Condition],
+        conditions: Sequence[Condition],
         *,
         fields: Sequence[str] | None = None,
         vectors: bool = False,
@@ -369,7 +369,7 @@ class QdrantStore(Register, Whole):
         )
 
     @reaching
-    async def _facet(self, key: str, conditions: Sequence[form.Condition]) -> Mapping[str, int]:
+    async def _facet(self, key: str, conditions: Sequence[Condition]) -> Mapping[str, int]:
         found = await self._client.facet(
             self._collection, key, facet_filter=_all(conditions), limit=_VALUES, exact=True
         )
@@ -384,15 +384,15 @@ def _point(document: Document, encoded: EncodedChunk, *, live: bool) -> Any:
     )
     return m.PointStruct(
         id=form.point_id(document, encoded.chunk.ordinal),
-        vector={form.DENSE: encoded.dense.tolist(), form.BM25: sparse},
+        vector={DENSE: encoded.dense.tolist(), BM25: sparse},
         payload=form.to_payload(document, encoded.chunk, live=live),
     )
 
 
-def _match(key: str, values: list[str | int] | form.Between) -> Any:
+def _match(key: str, values: list[str | int] | Between) -> Any:
     from qdrant_client import models as m
 
-    if isinstance(values, form.Between):
+    if isinstance(values, Between):
         return m.FieldCondition(key=key, range=m.Range(gte=values.start, lt=values.end))
     match: Any = m.MatchValue(value=values[0]) if len(values) == 1 else m.MatchAny(any=values)
     return m.FieldCondition(key=key, match=match)
@@ -405,11 +405,11 @@ def _version(document: Document) -> Any:
     return m.Filter(must=[_match(key, [value]) for key, value in wanted])
 
 
-def _filter(scope: Scope, more: Sequence[form.Condition] = ()) -> Any:
+def _filter(scope: Scope, more: Sequence[Condition] = ()) -> Any:
     return _all((*form.conditions(scope), *more))
 
 
-def _all(conditions: Sequence[form.Condition]) -> Any:
+def _all(conditions: Sequence[Condition]) -> Any:
     from qdrant_client import models as m
 
     return m.Filter(must=[_match(key, values) for key, values in conditions])

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from app.adapters import payload as form
+from app.adapters.fields import Condition
 from app.adapters.fusion import is_newest, newest
-from app.core.errors import ConfigError, NotFoundError, PermanentError, TransientError
-from app.core.types import Chunk, Document, EncodedChunk, Scalar, Scope
+from app.core.errors import NotFoundError, PermanentError, TransientError
+from app.core.types import Chunk, Document, EncodedChunk, Scope
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ class Register(ABC):
     async def _scroll(
         self,
         scope: Scope,
-        more: Sequence[form.Condition],
+        more: Sequence[Condition],
         read: Callable[[Mapping[str, Any]], T],
         fields: Sequence[str] | None = None,
     ) -> list[T]:
@@ -53,7 +54,7 @@ class Register(ABC):
 
     async def document(self, document_id: str, scope: Scope) -> Document:
         """One document. Raises NotFoundError."""
-        first: list[form.Condition] = [("document_id", [document_id]), ("ordinal", [0])]
+        first: list[Condition] = [("document_id", [document_id]), ("ordinal", [0])]
         records = await self._scroll(scope, first, dict)
         return form.to_document(_some(records, document_id)[0])
 
@@ -65,30 +66,12 @@ class Register(ABC):
 
     async def _stands(self, document: Document) -> bool:
         """Whether readers see this very version already."""
-        version: list[form.Condition] = [
+        version: list[Condition] = [
             ("document_id", [document.document_id]),
             ("content_hash", [document.content_hash]),
             ("ordinal", [0]),
         ]
         return bool(await self._scroll(Scope(tenant=document.tenant), version, dict))
-
-
-def refuse_mismatch(
-    made: Mapping[str, Scalar], ours: Mapping[str, Scalar], *, what: str, way_out: str = ""
-) -> None:
-    """Raise ConfigError when an index was made with another model, chunker or parser.
-
-    Args:
-        what: Names it.
-        way_out: The setting that leads to another index; empty for one that is in a file.
-    """
-    differ = sorted(key for key in {*made, *ours} if made.get(key) != ours.get(key))
-    if differ:
-        details = ", ".join(f"{k}: {made.get(k)} there, {ours.get(k)} here" for k in differ)
-        hint = f"run `footnote index rebuild`, restore that setting, or set another {way_out}"
-        if not way_out:
-            hint = "restore that setting, import it, then rebuild with `footnote index rebuild`"
-        raise ConfigError(f"{what} was made otherwise ({details})", hint=hint)
 
 
 def refuse_empty(document: Document, chunks: Sequence[EncodedChunk]) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from app.adapters import payload as form
+from app.adapters.fields import BM25, DENSE, Condition
 from app.adapters.fusion import is_newest, newest
 from app.core.errors import PermanentError
 from app.core.types import Census, Counts, Document, EncodedChunk, SparseVector
 
 _AT_ONCE = 512  # chunks that are read together
-_FIRST: list[form.Condition] = [("live", [1]), ("ordinal", [0])]
+_FIRST: list[Condition] = [("live", [1]), ("ordinal", [0])]
 _PAUSES = (0.05, 0.2, 1.0)  # seconds, while a document is being replaced
 
 
@@ -35,7 +36,7 @@ class Whole(ABC):
     @abstractmethod
     async def _page(
         self,
-        conditions: Sequence[form.Condition],
+        conditions: Sequence[Condition],
         *,
         fields: Sequence[str] | None = None,
         vectors: bool = False,
@@ -45,7 +46,7 @@ class Whole(ABC):
         where to go on; None at the end."""
 
     @abstractmethod
-    async def _facet(self, key: str, conditions: Sequence[form.Condition]) -> Mapping[str, int]:
+    async def _facet(self, key: str, conditions: Sequence[Condition]) -> Mapping[str, int]:
         """Points by value of a field."""
 
     async def everything(
@@ -72,7 +73,7 @@ class Whole(ABC):
         return list(found.values())
 
     async def _points(
-        self, conditions: Sequence[form.Condition], **how: Any
+        self, conditions: Sequence[Condition], **how: Any
     ) -> AsyncGenerator[Any, None]:
         offset = None
         while True:
@@ -88,7 +89,7 @@ class Whole(ABC):
         missing = [listed.document_id for listed in some]
         for pause in (*_PAUSES, None):
             points: defaultdict[str, list[Any]] = defaultdict(list)
-            conditions: list[form.Condition] = [("live", [1]), ("document_id", [*missing])]
+            conditions: list[Condition] = [("live", [1]), ("document_id", [*missing])]
             async for point in self._points(conditions, vectors=True):
                 points[point.payload["document_id"]].append(point)
             torn = []
@@ -132,9 +133,9 @@ def _version(points: Sequence[Any]) -> tuple[Document, list[EncodedChunk]] | Non
 
 
 def _encoded(point: Any) -> EncodedChunk:
-    sparse = point.vector[form.BM25]
+    sparse = point.vector[BM25]
     return EncodedChunk(
         form.to_chunk(point.payload),
-        np.asarray(point.vector[form.DENSE], np.float32),
+        np.asarray(point.vector[DENSE], np.float32),
         SparseVector(list(sparse.indices), list(sparse.values)),
     )

@@ -107,7 +107,7 @@ class _Trial:
         """What the index was made with; held by a server or not, it is only looked at."""
         from app import parts
         from app.adapters.bm25 import Bm25Encoder
-        from app.adapters.register import refuse_mismatch
+        from app.adapters.mismatch import refuse_mismatch
 
         if self._dense is None:
             raise _NotSet("not compared with an embedding model that does not work")

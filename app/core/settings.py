@@ -38,7 +38,7 @@ class Section(BaseModel):
 
 
 class QdrantSettings(Section):
-    """Where chunks live. Without a `url`: Qdrant's engine in the process."""
+    """Where chunks live. Without a `url`: Qdrant's engine, in a process of its own."""
 
     url: SecretStr | None = Field(
         None, description="Qdrant server; empty: embedded, under data_dir"

@@ -40,6 +40,7 @@ def run(sizes: Sizes) -> Outcome:
         other="exact search by the original vectors, for recall",
         rows=[
             Row(f"fill, {chunks}", "s", filled["seconds"]),
+            Row("longest pause of the service while filling", "s", filled["pause_s"]),
             Row("peak memory while filling", "MB", filled["peak_mb"]),
             Row("on disk", "MB", filled["disk_mb"]),
             Row("open", "s", served["open_s"]),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from app.adapters import payload
+from app.adapters.fields import BM25, DENSE
 from app.adapters.fusion import ranked
 from app.core import types
 from app.core.errors import InputError
@@ -253,14 +254,14 @@ def _found(
     """
     gold = library.texts.passages[pair.passage]
     lists = {}
-    for name, scores in ((payload.DENSE, dense), (payload.BM25, bm25)):
+    for name, scores in ((DENSE, dense), (BM25, bm25)):
         best = np.argsort(-scores, kind="stable")[: query.depth + _SPARE]
         points = [
             _Point(int(n), float(scores[n]))
             for n in best
             if n == pair.passage or _is_other(pair, gold, library.texts.passages[n])
         ]
-        if name == payload.BM25:
+        if name == BM25:
             points = [point for point in points if point.score > 0]
         lists[name] = points[: query.depth]
     places, passages = [], []

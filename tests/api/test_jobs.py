@@ -48,7 +48,8 @@ async def test_a_file_becomes_a_job_that_reports(
     assert response.status_code == 202
     queued = response.json()
     assert response.headers["location"] == f"/v1/jobs/{queued['job_id']}"
-    assert (queued["state"], queued["kind"], queued["tenant"]) == ("queued", "ingest", "default")
+    assert queued["state"] in ("queued", "running")  # who does the jobs may be quick
+    assert (queued["kind"], queued["tenant"]) == ("ingest", "default")
     assert queued["report"] is queued["error"] is queued["finished_at"] is None
 
     done = await ended(http, response)

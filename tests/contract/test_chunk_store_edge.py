@@ -271,7 +271,7 @@ class TestManyChunks:
 
 async def _make_as_before(folder: Path) -> None:
     """An index as it was made when its vectors were kept in memory as they are."""
-    from app.adapters.payload import BM25, DENSE
+    from app.adapters.fields import BM25, DENSE
 
     (folder / "shard").mkdir(parents=True)
     config = q.EdgeConfig(
@@ -287,7 +287,8 @@ async def _as_if_killed(
     shelf: FolderShelf, store: EdgeStore, *steps: Callable[[Any], None], first: Any
 ) -> None:
     """Leave the folder as a run would that was killed while it replaced a document."""
-    from app.adapters.payload import BM25, DENSE, point_id, to_payload
+    from app.adapters.fields import BM25, DENSE
+    from app.adapters.payload import point_id, to_payload
 
     await store.close()
     shard = q.EdgeShard.load(str(shelf.folder / "shard"))

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from app.adapters.edge_shard import match, open_shard
-from app.adapters.payload import DENSE, conditions
+from app.adapters.fields import DENSE
+from app.adapters.payload import conditions
 from app.adapters.qdrant_edge import EdgeStore
 from app.core.types import HybridQuery, Scope
 from eval.bench.material.corpus import DIMENSIONS

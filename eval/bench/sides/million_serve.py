@@ -21,8 +21,9 @@ def measure(
     *, folder: str, queries: int, warm_up: int, depth: int, limit: int, vectors: bool
 ) -> dict[str, Any]:
     """Seconds to open the index and to list its documents, milliseconds of each search, and
-    megabytes of memory after the searches: all, and what is the process's own (the rest are
-    pages of files, which the system takes back when it needs them)."""
+    megabytes of memory after the searches, the engine's process among it: all, and what is the
+    processes' own (the rest are pages of files, which the system takes back when it needs them).
+    """
     if not sys.platform.startswith("linux"):
         raise Unavailable("memory in use is read from /proc: Linux only")
     asked = Library(0).questions(warm_up + queries, depth, limit)
@@ -48,5 +49,12 @@ async def _measure(folder: Path, questions: Sequence[HybridQuery], warm_up: int)
 
 
 def _memory_mb(name: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    import psutil
+
+    this = psutil.Process()
+    return sum(_of_process(process.pid, name) for process in [this, *this.children()])
+
+
+def _of_process(pid: int, name: str) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1e3

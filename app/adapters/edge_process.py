@@ -1,0 +1,114 @@
+"""This end of the process in which the embedded engine runs; see `edge_host.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from app.adapters.edge_engine import Engine
+from app.adapters.frames import receive, send
+from app.core import errors
+from app.core.errors import TransientError
+from app.core.types import Scalar
+
+_PIPE = 1 << 20  # bytes: a question's passages go through at once
+_ENDING_S = 10.0
+
+
+class EngineError(RuntimeError):
+    """The engine failed in a way that nobody foresaw; its traceback is on stderr."""
+
+
+def engine_in_a_process(folder: Path, dimensions: int, fingerprint: Mapping[str, Scalar]) -> Engine:
+    """An engine like `Engine.open`'s, all of whose calls run in a process of its own.
+
+    Calls block, and are to come from one thread, which has to live as long as the engine is used.
+    Where the process has died, a call raises TransientError, and the next one begins a new one.
+
+    Raises what Engine.open raises.
+    """
+    process = _Process(str(folder), dimensions, dict(fingerprint))
+    process.start()
+    return cast(Engine, process)
+
+
+class _Process:
+    def __init__(self, *index: Any) -> None:
+        self._index = index
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - a module of ours
+            [sys.executable, "-m", "app.adapters.edge_host", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pipesize=_PIPE,
+        )
+        try:
+            self._ask("open", *self._index)
+        except BaseException:
+            self._end()
+            raise
+
+    def __getattr__(self, operation: str) -> Any:
+        return partial(self._ask, operation)
+
+    def close(self) -> None:
+        if self._process:
+            try:
+                self._ask("close")
+            finally:
+                self._end()
+
+    def _ask(self, operation: str, *args: Any, **options: Any) -> Any:
+        if self._process is None:
+            self.start()
+        process = cast("subprocess.Popen[bytes]", self._process)
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("both are pipes")
+        try:
+            send(process.stdin, (operation, args, options))
+            error, result = receive(process.stdout)
+        except (OSError, EOFError) as lost:
+            raise self._lost() from lost
+        if error:
+            raise _raised(*error)
+        return result
+
+    def _lost(self) -> TransientError:
+        status = self._end()
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        return TransientError(
+            f"the process of the embedded index has ended ({how})",
+            hint="ask again, which starts another one; it may have run out of memory",
+        )
+
+    def _end(self) -> int:
+        """Its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        with process:  # closes its pipes, by which it ends
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            try:
+                return process.wait(_ENDING_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return process.wait()
+
+
+def _raised(name: str, message: str, hint: str) -> Exception:
+    if not name:
+        return EngineError(message)
+    error: Exception = getattr(errors, name)(message, hint=hint)
+    return error

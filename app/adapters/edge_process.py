@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from app.adapters.edge_engine import Engine
 from app.adapters.frames import receive, send
@@ -71,11 +71,10 @@ class _Process:
         if self._process is None:
             self.start()
         process = cast("subprocess.Popen[bytes]", self._process)
-        if process.stdin is None or process.stdout is None:
-            raise AssertionError("both are pipes")
+        requests, replies = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         try:
-            send(process.stdin, (operation, args, options))
-            error, result = receive(process.stdout)
+            send(requests, (operation, args, options))
+            error, result = receive(replies)
         except (OSError, EOFError) as lost:
             raise self._lost() from lost
         if error:
@@ -95,16 +94,14 @@ class _Process:
         process, self._process = self._process, None
         if process is None:
             return 0
-        with process:  # closes its pipes, by which it ends
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
-            try:
-                return process.wait(_ENDING_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                return process.wait()
+        for pipe in (process.stdin, process.stdout):  # without them it ends
+            with contextlib.suppress(OSError):
+                cast("IO[bytes]", pipe).close()
+        try:
+            return process.wait(_ENDING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
 
 def _raised(name: str, message: str, hint: str) -> Exception:

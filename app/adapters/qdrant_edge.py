@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from app.adapters import payload as form
 from app.adapters.edge_engine import Engine, NewPoint, StoredPoint
 from app.adapters.edge_process import engine_in_a_process
+from app.adapters.edge_shard import give_back
 from app.adapters.fields import BM25, DENSE, Condition
 from app.adapters.fusion import ranked, voices
 from app.adapters.register import Register, refuse_empty, refuse_partial
@@ -253,6 +254,7 @@ class EdgeStore(Register, Whole):
     async def _build(self) -> None:
         def work() -> None:
             self._engine.build()
+            give_back()  # what was sent since the last time, in many small pieces
             self._cut()
 
         self._waiting = 0

@@ -135,6 +135,7 @@ class _Process:
         words = await asyncio.to_thread(tempfile.TemporaryFile)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # a folder `ingestion` in the working directory is not ours
             *("-m", "ingestion.worker", str(megabytes)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

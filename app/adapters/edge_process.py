@@ -46,7 +46,8 @@ class _Process:
 
     def start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - a module of ours
-            [sys.executable, "-m", "app.adapters.edge_host", str(os.getpid())],
+            # -P: a folder `app` in the working directory is not ours.
+            [sys.executable, "-P", "-m", "app.adapters.edge_host", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pipesize=_PIPE,

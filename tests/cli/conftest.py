@@ -75,7 +75,7 @@ def footnote(tmp_path: Path) -> Run:
 
     def run_there(*arguments: str, stdin: str = "", **environment: str) -> Outcome:
         done = subprocess.run(
-            [sys.executable, "-m", "app.cli.main", *arguments],
+            [sys.executable, "-P", "-m", "app.cli.main", *arguments],  # as its script does
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             input=stdin,

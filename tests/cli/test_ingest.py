@@ -96,3 +96,17 @@ def test_a_signal_ends_it_cleanly(
     assert outcome.err == (
         "stopped; finished documents are kept, run the same command again to go on\n"
     )
+
+
+def test_folders_of_the_user_s_that_are_named_like_ours_are_not_taken_for_code(
+    footnote: Run, tmp_path: Path
+) -> None:
+    for name in ("app", "ingestion"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')\n")
+    (tmp_path / "leave.md").write_text("# Leave\n\nLeave is 25 days a year.\n")
+
+    outcome = footnote("ingest", "leave.md")
+
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "1 added" in outcome.out

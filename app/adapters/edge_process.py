@@ -62,11 +62,14 @@ class _Process:
         return partial(self._ask, operation)
 
     def close(self) -> None:
-        if self._process:
-            try:
-                self._ask("close")
-            finally:
-                self._end()
+        if self._process is None:
+            return
+        try:
+            self._ask("close")
+        except TransientError:
+            pass  # it has died, and holds nothing; what was stored is in its log of writes
+        finally:
+            self._end()
 
     def _ask(self, operation: str, *args: Any, **options: Any) -> Any:
         if self._process is None:

@@ -16,7 +16,7 @@ from eval.bench.child import Unavailable
 
 
 def main(module: str, arguments: str) -> None:
-    """Print the figures of a side, with the most memory that the process ever held."""
+    """Print the figures of a side, with the most memory that it can have held at once."""
     try:
         found = importlib.import_module(f"eval.bench.sides.{module}").measure(
             **json.loads(arguments)

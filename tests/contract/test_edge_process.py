@@ -57,6 +57,20 @@ async def test_an_engine_that_dies_costs_one_request_and_no_document(tmp_path: P
     await store.close()
 
 
+async def test_a_service_whose_engine_died_unnoticed_still_stops_in_good_order(
+    tmp_path: Path,
+) -> None:
+    store = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
+    await store.replace(*made("a.md", [LEAVE]))
+    (engine,) = _engines(os.getpid())
+    engine.kill()
+    await store.close()
+
+    again = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
+    assert (await again.search(asking("annual leave"), HERE))[0].text == LEAVE
+    await again.close()
+
+
 async def test_nothing_is_left_running_once_the_index_is_closed(tmp_path: Path) -> None:
     store = await EdgeStore.open(tmp_path, dimensions=WIDE, fingerprint={})
     (engine,) = _engines(os.getpid())

@@ -3,19 +3,42 @@
 Content is stored once, whatever the number of places where it was found. A place has one
 content: when it gets another, the document that had it loses the place. A document without
 a place is to be deleted, unless its content turns up elsewhere before that.
+
+All of it is on disk, see `scratch`: memory does not grow with the number of files. A call takes
+some 10 us.
 """
 
 from __future__ import annotations
 
-import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from app.core.types import MEMBER, Document
+from ingestion.scratch import scratch
+
+_TABLES = """
+    CREATE TABLE found (
+        document_id TEXT PRIMARY KEY, ingested_at TEXT, content_hash TEXT, content TEXT,
+        sources TEXT, signature TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE documents (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, document_id TEXT UNIQUE, content TEXT UNIQUE
+    );
+    CREATE TABLE places (source TEXT PRIMARY KEY, number INTEGER, nth INTEGER) WITHOUT ROWID;
+    CREATE INDEX places_of ON places (number, nth);
+"""
+_BY_ID = "SELECT number, document_id FROM documents WHERE document_id = ?"
+_BY_CONTENT = "SELECT number, document_id FROM documents WHERE content = ?"
+_BY_PLACE = "SELECT number, document_id FROM documents JOIN places USING (number) WHERE source = ?"
+_PLACE = """
+    INSERT INTO places
+    SELECT ?1, ?2, ifnull(max(nth), 0) + 1 FROM places WHERE number = ?2
+"""
+_OTHER_PLACE = "SELECT source FROM places WHERE number = ? AND source <> ? ORDER BY nth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,80 +52,125 @@ class Key:
     @classmethod
     def of(cls, source: str, content_hash: str, tags: Mapping[str, str]) -> Key:
         """The key of a file's content at a place."""
-        suffix = sys.intern(PurePath(source).suffix.lower())
-        return cls(content_hash, suffix, _shared(frozenset(tags.items())))
+        return cls(content_hash, PurePath(source).suffix.lower(), frozenset(tags.items()))
+
+    def __str__(self) -> str:
+        return json.dumps([self.content_hash, self.suffix, sorted(self.tags)])
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A document and the places where its content was found."""
+    """A version of a document in the books: the next one has another number."""
 
+    number: int
     document_id: str
-    key: Key
-    sources: list[str] = field(default_factory=list)
 
 
 class Catalogue:
     """All documents of a tenant. Every change returns the entries that it touched.
 
-    Args:
-        documents: As the register has them.
+    To be closed, and used from one thread.
     """
 
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self._by_id: dict[str, Entry] = {}
-        self._by_key: dict[Key, Entry] = {}
-        self._by_source: dict[str, Entry] = {}
-        self._members: defaultdict[str, set[str]] = defaultdict(set)
-        self.stale: set[Entry] = set()
-        """What a killed run left: documents that still name a place of a later one."""
-        for document in sorted(documents, key=lambda d: (d.ingested_at, d.document_id)):
-            key = Key.of(document.source, document.content_hash, document.tags)
-            entry = Entry(document.document_id, key)
-            self.stale |= self.put(entry, document.sources or [document.source])
+    def __init__(self) -> None:
+        self._db = scratch(_TABLES)
+
+    def close(self) -> None:
+        """Let go of the table."""
+        self._db.close()
+
+    # What the index holds
+
+    def note(self, documents: Iterable[Document]) -> None:
+        """Hear of documents that the register has, in any order; see `take_over`."""
+        self._db.executemany(
+            "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "(ingested_at, content_hash, content, sources, signature) = (excluded.ingested_at, "
+            "excluded.content_hash, excluded.content, excluded.sources, excluded.signature) "
+            "WHERE (excluded.ingested_at, excluded.content_hash) > (ingested_at, content_hash)",
+            (
+                (
+                    document.document_id,
+                    document.ingested_at,
+                    document.content_hash,
+                    str(Key.of(document.source, document.content_hash, document.tags)),
+                    json.dumps(document.sources or [document.source]),
+                    document.signature,
+                )
+                for document in documents
+            ),
+        )
+
+    def take_over(self) -> Iterator[tuple[str, str, set[Entry]]]:
+        """Put the documents that were noted, in the order in which they were ingested.
+
+        Yields each one's id, its signature, and the entries that lost a place to it: what a
+        killed run left, documents that still name a place of a later one.
+        """
+        noted = (
+            "SELECT document_id, content, sources, signature FROM found "
+            "ORDER BY ingested_at, document_id"
+        )
+        for document_id, content, sources, signature in self._db.execute(noted):
+            _, touched = self._put(document_id, content, json.loads(sources))
+            yield document_id, signature, touched
+        self._db.execute("DELETE FROM found")
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return int(self._one("SELECT count(*) FROM documents"))
 
     def with_key(self, key: Key) -> Entry | None:
         """The document that has this content."""
-        return self._by_key.get(key)
+        return self._entry(_BY_CONTENT, str(key))
 
     def knows(self, document_id: str) -> bool:
         """Whether there is a document of this id."""
-        return document_id in self._by_id
+        return self._entry(_BY_ID, document_id) is not None
 
     @contextmanager
     def replacing(self, document_id: str) -> Iterator[None]:
         """While a document's new version is written, nothing counts on its old content."""
-        old = self._by_id.get(document_id)
-        if old:
-            self._by_key.pop(old.key, None)
+        mine = "SELECT content FROM documents WHERE document_id = ?"
+        content = self._one(mine, document_id)
+        change = "UPDATE OR IGNORE documents SET content = ? WHERE document_id = ?"
+        self._do(change, None, document_id)
         try:
             yield
         except BaseException:
-            if old:
-                self._by_key.setdefault(old.key, old)
+            self._do(change, content, document_id)
             raise
 
-    def owns(self, source: str) -> bool:
-        """Whether some document is found at this place."""
-        return source in self._by_source
+    def owner(self, source: str) -> Entry | None:
+        """The document that is found at this place."""
+        return self._entry(_BY_PLACE, source)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> Iterator[Entry]:
         """All documents."""
-        return list(self._by_id.values())
+        for row in self._db.execute("SELECT number, document_id FROM documents"):
+            yield Entry(*row)
 
-    def sources(self) -> list[str]:
+    def sources(self) -> Iterator[str]:
         """All places."""
-        return list(self._by_source)
+        for (source,) in self._db.execute("SELECT source FROM places"):
+            yield source
+
+    def sources_of(self, entry: Entry) -> list[str]:
+        """The places of a document, in the order in which they were found."""
+        places = "SELECT source FROM places WHERE number = ? ORDER BY nth"
+        return [source for (source,) in self._db.execute(places, [entry.number])]
+
+    def is_placed(self, entry: Entry) -> bool:
+        """Whether a document is found anywhere."""
+        return self._one("SELECT 1 FROM places WHERE number = ?", entry.number) is not None
 
     def members(self, container: str) -> set[str]:
         """The places inside a file."""
-        inside = self._members.get(_root(container), ())
-        return {member for member in inside if member.startswith(container + MEMBER)}
+        first = container + MEMBER
+        inside = "SELECT source FROM places WHERE source >= ? AND source < ?"
+        after = first[:-1] + chr(ord(first[-1]) + 1)
+        return {source for (source,) in self._db.execute(inside, [first, after])}
 
-    def id_for(self, key: Key, sources: Iterable[str], new_id: Callable[[str], str]) -> str:
+    def id_for(self, key: Key, sources: Sequence[str], new_id: Callable[[str], str]) -> str:
         """The id under which new content is to be stored.
 
         A file that was rewritten stays the document that it was, unless its old content is
@@ -113,32 +181,35 @@ class Catalogue:
             sources: Where it was found, the first of which gives its name to a new document.
             new_id: Makes an id out of a name.
         """
-        wanted = list(sources)
-        owner = self._by_source.get(wanted[0])
-        if owner and set(owner.sources) <= set(wanted):
+        owner = self.owner(sources[0])
+        if owner and set(self.sources_of(owner)) <= set(sources):
             return owner.document_id
-        free = new_id(wanted[0])
-        return new_id(f"{wanted[0]}\n{key.content_hash}") if free in self._by_id else free
+        free = new_id(sources[0])
+        return new_id(f"{sources[0]}\n{key.content_hash}") if self.knows(free) else free
 
-    def put(self, entry: Entry, sources: Iterable[str]) -> set[Entry]:
+    # Changes
+
+    def put(self, document_id: str, key: Key, sources: Iterable[str]) -> tuple[Entry, set[Entry]]:
         """Add a document, or its new version; other documents lose these places."""
-        old = self._by_id.get(entry.document_id)
-        if old:
+        return self._put(document_id, str(key), sources)
+
+    def _put(
+        self, document_id: str, content: str, sources: Iterable[str]
+    ) -> tuple[Entry, set[Entry]]:
+        if old := self._entry(_BY_ID, document_id):
             self.forget(old)
-        self._by_id[entry.document_id] = entry
-        self._by_key[entry.key] = entry
+        self._do("UPDATE documents SET content = NULL WHERE content = ?", content)
+        added = "INSERT INTO documents (document_id, content) VALUES (?, ?) RETURNING number"
+        entry = Entry(self._one(added, document_id, content), document_id)
         touched: set[Entry] = set()
         for source in sources:
             touched |= self.share(source, entry)
-        return touched - {entry}
+        return entry, touched - {entry}
 
     def share(self, source: str, entry: Entry) -> set[Entry]:
         """Note that a document's content is at this place too."""
-        touched = self.release(source) if source in self._by_source else set()
-        entry.sources.append(source)
-        self._by_source[source] = entry
-        if MEMBER in source:
-            self._members[_root(source)].add(source)
+        touched = self.release(source) if self.owner(source) else set()
+        self._do(_PLACE, source, entry.number)
         return touched | {entry}
 
     def release(self, source: str) -> set[Entry]:
@@ -146,48 +217,42 @@ class Catalogue:
 
         Where the same file is at another place, its members are found there from now on.
         """
-        entry = self._by_source[source]
+        entry = self._at(source)
         touched = {entry}
-        heir = next((other for other in entry.sources if other != source), None)
+        heir = self._one(_OTHER_PLACE, entry.number, source)
         for member in self.members(source):
-            inside = self._by_source[member]
+            inside = self._at(member)
             moved = f"{heir}{member.removeprefix(source)}"
-            if heir and moved not in self._by_source:
+            if heir and not self.owner(moved):
                 self.share(moved, inside)
             self._drop(member)
             touched.add(inside)
         self._drop(source)
         return touched
 
-    def _drop(self, source: str) -> None:
-        entry = self._by_source[source]
-        entry.sources.remove(source)
-        self._clear(source)
-
     def forget(self, entry: Entry) -> bool:
         """A document is no more; False where it is, in a version that came after this entry."""
-        if self._by_key.get(entry.key) is entry:
-            del self._by_key[entry.key]
-        for source in entry.sources:
-            self._clear(source)
-        entry.sources.clear()
-        if self._by_id.get(entry.document_id) is not entry:
-            return False
-        del self._by_id[entry.document_id]
-        return True
+        self._do("DELETE FROM places WHERE number = ?", entry.number)
+        return self._do("DELETE FROM documents WHERE number = ?", entry.number) > 0
 
-    def _clear(self, source: str) -> None:
-        del self._by_source[source]
-        if MEMBER in source:
-            self._members[_root(source)].discard(source)
+    def _drop(self, source: str) -> None:
+        self._do("DELETE FROM places WHERE source = ?", source)
 
+    # The tables
 
-@lru_cache
-def _shared(tags: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """One for all documents that have these tags: a set of its own is a third of an entry."""
-    return tags
+    def _at(self, source: str) -> Entry:
+        owner = self.owner(source)
+        if owner is None:
+            raise KeyError(source)
+        return owner
 
+    def _entry(self, query: str, value: str) -> Entry | None:
+        row = self._db.execute(query, [value]).fetchone()
+        return row and Entry(*row)
 
-def _root(source: str) -> str:
-    """The file on disk that a place is in."""
-    return source.partition(MEMBER)[0]
+    def _one(self, query: str, *values: object) -> Any:
+        row = self._db.execute(query, values).fetchone()
+        return row and row[0]
+
+    def _do(self, change: str, *values: object) -> int:
+        return self._db.execute(change, values).rowcount

@@ -164,6 +164,8 @@ def _schema(pyarrow: Any) -> Any:
             ("embedded", number),
             ("chunks", binary),
             ("terms", binary),
+            ("weights", binary),
+            ("counts", binary),
             ("vectors", binary),
         ]
     )

@@ -37,6 +37,11 @@ class Copies:
         if self._known:
             self._known.remove(document_id)
 
+    def close(self) -> None:
+        """Forget all."""
+        if self._known:
+            self._known.close()
+
     def flags(self, document_id: str, signature: str) -> list[str]:
         """The flag that names the nearest other document, if any is near."""
         found = self._known.find(b64decode(signature)) if self._known else []

@@ -1,8 +1,8 @@
-"""What driver and workers of a cluster send each other: rows of bytes, of JSON but for vectors."""
+"""What driver and workers of a cluster send each other: rows of bytes, of JSON but for numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,8 +63,10 @@ class Delivery:
             "staged": len(self.chunks) if staged else -1,
             "embedded": self.embedded,
             "chunks": body([encoded.chunk for encoded in chunks], list[Chunk]),
-            "terms": body([encoded.sparse for encoded in chunks], list[SparseVector]),
-            "vectors": b"".join(encoded.dense.astype("<f4").tobytes() for encoded in chunks),
+            "terms": _bytes((encoded.sparse.indices for encoded in chunks), "<u4"),
+            "weights": _bytes((encoded.sparse.values for encoded in chunks), "<f4"),
+            "counts": _bytes([[len(encoded.sparse.indices) for encoded in chunks]], "<u4"),
+            "vectors": _bytes((encoded.dense for encoded in chunks), "<f4"),
         }
 
     @classmethod
@@ -82,8 +84,17 @@ class Delivery:
 _Outcome = Prepared | Unexpected | Failure
 
 
+def _bytes(rows: Iterable[Any], kind: str) -> bytes:
+    return b"".join(np.asarray(row, kind).tobytes() for row in rows)
+
+
 def _encoded(row: Mapping[str, Any]) -> list[EncodedChunk]:
     chunks: Sequence[Chunk] = message(row["chunks"], list[Chunk])
-    terms: Sequence[SparseVector] = message(row["terms"], list[SparseVector])
-    vectors = np.frombuffer(row["vectors"], dtype="<f4").reshape(len(chunks), -1 if chunks else 0)
-    return [EncodedChunk(*parts) for parts in zip(chunks, vectors, terms, strict=True)]
+    if not chunks:
+        return []
+    vectors = np.frombuffer(row["vectors"], "<f4").reshape(len(chunks), -1)
+    ends = np.cumsum(np.frombuffer(row["counts"], "<u4"))[:-1]
+    terms = np.split(np.frombuffer(row["terms"], "<u4"), ends)
+    weights = np.split(np.frombuffer(row["weights"], "<f4"), ends)
+    sparse = map(SparseVector.packed, terms, weights)
+    return [EncodedChunk(*parts) for parts in zip(chunks, vectors, sparse, strict=True)]

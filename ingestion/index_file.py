@@ -221,7 +221,7 @@ def _to_chunk(record: Mapping[str, Any]) -> EncodedChunk:
     if len(terms) != len(weights) or not (np.isfinite(dense).all() and np.isfinite(weights).all()):
         raise ValueError("numbers that cannot be")
     chunk = _CHUNK.validate_python({name: record[name] for name in _FIELDS})
-    return EncodedChunk(chunk, dense, SparseVector(terms.tolist(), weights.tolist()))
+    return EncodedChunk(chunk, dense, SparseVector.packed(terms, weights))
 
 
 def _pack(numbers: Any, kind: np.dtype[Any]) -> str:

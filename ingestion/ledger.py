@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from ingestion.sources import coverage
 
 Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the file just finished."""
+
+_IN_ONE_GO = 128  # documents that are entered before others get their turn: some 10 ms
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class Ledger:
         self._new_id = new_id
         self._copies = Copies(copies)
         self._progress = progress
-        self._catalogue = Catalogue(())
+        self._catalogue = Catalogue()
         self._coming: dict[Key, Content] = {}
         self._relocated: set[Entry] = set()
         self._torn: set[str] = set()  # files that have a member which could not be stored
@@ -78,11 +80,21 @@ class Ledger:
             files: How many the run will look at.
         """
         self._total = files
-        documents = await self._store.documents(self._scope)
-        self._catalogue = Catalogue(documents)
-        for document in documents:
-            self._copies.remember(document.document_id, document.signature)
-        await self._settle(self._catalogue.stale)
+        async with aclosing(self._store.register(self._scope)) as pages:
+            async for documents in pages:
+                self._catalogue.note(documents)
+        stale: set[Entry] = set()
+        for nth, (document_id, signature, touched) in enumerate(self._catalogue.take_over()):
+            if not nth % _IN_ONE_GO:
+                await asyncio.sleep(0)
+            self._copies.remember(document_id, signature)
+            stale |= touched
+        await self._settle(stale)
+
+    def discard(self) -> None:
+        """Let go of the books."""
+        self._catalogue.close()
+        self._copies.close()
 
     # New content
 
@@ -90,7 +102,7 @@ class Ledger:
         """What is to be stored for a file; None when its content is in the index or coming."""
         key = Key.of(source, content_hash, self._tags)
         if entry := self._catalogue.with_key(key):
-            if source not in entry.sources:
+            if self._catalogue.owner(source) != entry:
                 self._relocated |= self._catalogue.share(source, entry)
                 self.report.shared += 1
             self.report.unchanged += 1
@@ -180,7 +192,7 @@ class Ledger:
         # A file's members that are no more go first: once its own new version stands,
         # nothing would tell the next run of them.
         for member in self._catalogue.members(prepared.source) - {*prepared.members}:
-            if self._catalogue.owns(member):
+            if self._catalogue.owner(member):
                 await self._settle(self._catalogue.release(member))
         document = completed(self.draft(content), prepared, chunks)
         flags = self._copies.flags(document.document_id, prepared.signature)
@@ -203,10 +215,9 @@ class Ledger:
     async def end(self, content: Content, document: Document) -> None:
         """A version stands in the store."""
         report, updated = self.report, not self.is_new(document)
-        entry = Entry(document.document_id, content.key)
         self._copies.remember(document.document_id, document.signature)
         del self._coming[content.key]
-        touched = self._catalogue.put(entry, content.sources)
+        entry, touched = self._catalogue.put(document.document_id, content.key, content.sources)
         if content.sources != document.sources:  # found at another place meanwhile
             self._relocated.add(entry)
         report.updated += updated
@@ -222,7 +233,7 @@ class Ledger:
         del self._coming[content.key]
         self.report.skipped += len(content.sources)
         for source in content.sources:
-            if self._catalogue.owns(source):  # it is no longer what it was
+            if self._catalogue.owner(source):  # it is no longer what it was
                 await self._settle(self._catalogue.release(source))
             self._tell(source)
 
@@ -239,7 +250,8 @@ class Ledger:
         """
         await self._settle([*self._relocated])
         gone = await self._gone(paths, {*present})
-        lost = sum(gone.issuperset(entry.sources) for entry in self._catalogue.entries())
+        books = self._catalogue
+        lost = sum(gone.issuperset(books.sources_of(entry)) for entry in books.entries())
         if lost > most * len(self._catalogue):
             self.report.failures.append(
                 Failure(
@@ -250,14 +262,15 @@ class Ledger:
             )
             return
         for source in sorted(gone):
-            if self._catalogue.owns(source):
+            if self._catalogue.owner(source):
                 await self._settle(self._catalogue.release(source))
 
     async def close(self) -> None:
         """Write down where documents are found now."""
         await self._settle([*self._relocated])
         for entry in self._relocated:
-            await self._store.relocate(entry.document_id, self._scope, entry.sources)
+            sources = self._catalogue.sources_of(entry)
+            await self._store.relocate(entry.document_id, self._scope, sources)
 
     async def _gone(self, paths: Sequence[str | Path], present: set[str]) -> set[str]:
         """Places under `paths` that could be looked into and hold nothing any more."""
@@ -275,7 +288,7 @@ class Ledger:
     async def _settle(self, entries: Iterable[Entry]) -> None:
         """Delete documents that are nowhere any more; the others have moved."""
         for entry in entries:
-            if entry.sources:
+            if self._catalogue.is_placed(entry):
                 self._relocated.add(entry)
                 continue
             self._relocated.discard(entry)

@@ -4,7 +4,7 @@ MinHash (Broder 1997) over runs of five words, and locality-sensitive hashing in
 (Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, chapter 3). The signatures are those
 of datasketch's MinHash, value for value; to import it takes SciPy, 90 MB and most of a second
 in every process that reads files, and its index keeps a set per bucket, which is 180 MB for
-100,000 documents where the one below needs a fifth.
+100,000 documents where the one below is on disk.
 """
 
 from __future__ import annotations
@@ -12,21 +12,29 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections import defaultdict
 from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.scratch import scratch
+
 _SEED, _VALUES = 1, 64  # a signature is 64 values of 32 bits
 _BANDS, _ROWS = 6, 5  # texts as alike as 0.9 share a band in 995 of 1,000 cases, 0.5 in 173
-_RECENT = 512  # documents that wait to be put in order with the others
-_HALF, _LOWER = 32, 0xFFFFFFFF
 _RUN = 5  # words
 _FEWEST_WORDS = 20
 _AT_ONCE = 4096  # runs hashed together: 1 MB of memory
 _KNOWN = 20_000  # words whose hash is remembered
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, as Knuth advises
+_TABLES = """
+    CREATE TABLE documents (number INTEGER PRIMARY KEY, key TEXT UNIQUE, signature BLOB);
+    CREATE TABLE places (bucket INTEGER, number INTEGER, PRIMARY KEY (bucket, number))
+        WITHOUT ROWID;
+"""
+_IN_BUCKETS = """
+    SELECT key, signature FROM documents WHERE number IN
+        (SELECT number FROM places WHERE bucket IN (?, ?, ?, ?, ?, ?))
+"""
 # Where words are not set apart, a character is a word: Thai to Lao, Burmese, Khmer, kana, Han.
 _WORD = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -90,7 +98,7 @@ def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
 class NearDuplicates:
     """Finds the known documents that a text is nearly the same as.
 
-    Not safe for use from several threads at once.
+    They are on disk, see `scratch`. To be closed, and used from one thread.
 
     Args:
         threshold: The least Jaccard similarity of two texts' runs of five words, from 0 to 1.
@@ -99,48 +107,39 @@ class NearDuplicates:
 
     def __init__(self, threshold: float = 0.9) -> None:
         self._threshold = threshold
-        self._signatures: dict[str, bytes] = {}
-        # A bucket in the upper half and the number of a document that lies in it in the lower:
-        # most buckets hold one document, for which a dict would take ten times the memory.
-        # Places of documents that are forgotten stay; nothing is found by them.
-        self._keys: list[str] = []
-        self._places = np.empty(0, np.uint64)
-        self._recent: defaultdict[int, list[int]] = defaultdict(list)  # not sorted in yet
+        self._db = scratch(_TABLES)
+
+    def close(self) -> None:
+        """Forget all."""
+        self._db.close()
 
     def add(self, key: str, signature: bytes) -> None:
         """Remember a document; under a key that is known, in place of what it was."""
-        if self._signatures.get(key) == signature:
+        known = "SELECT 1 FROM documents WHERE key = ? AND signature = ?"
+        if self._db.execute(known, [key, signature]).fetchone():
             return
         self.remove(key)
         if not signature:
             return
-        self._signatures[key] = signature
-        for bucket in _buckets(signature):
-            self._recent[bucket].append(len(self._keys))
-        self._keys.append(key)
-        if len(self._keys) % _RECENT == 0:
-            recent = [b << _HALF | n for b, numbers in self._recent.items() for n in numbers]
-            places = np.sort(np.array(recent, np.uint64))
-            self._places = np.insert(self._places, self._places.searchsorted(places), places)
-            self._recent.clear()
+        document = "INSERT INTO documents (key, signature) VALUES (?, ?)"
+        number = self._db.execute(document, [key, signature]).lastrowid
+        places = ((bucket, number) for bucket in _buckets(signature))
+        self._db.executemany("INSERT OR IGNORE INTO places VALUES (?, ?)", places)
 
     def remove(self, key: str) -> None:
         """Forget a document; an unknown one is no error."""
-        self._signatures.pop(key, None)
+        known = "SELECT number, signature FROM documents WHERE key = ?"
+        for number, signature in self._db.execute(known, [key]).fetchall():
+            places = ((bucket, number) for bucket in _buckets(signature))
+            self._db.executemany("DELETE FROM places WHERE bucket = ? AND number = ?", places)
+            self._db.execute("DELETE FROM documents WHERE number = ?", [number])
 
     def find(self, signature: bytes) -> list[tuple[str, float]]:
         """(key, estimated Jaccard similarity) at or above the threshold, most alike first."""
         if not signature:
             return []
-        buckets = _buckets(signature)
-        numbers = {n for bucket in buckets for n in self._recent.get(bucket, ())}
-        first = np.array(buckets, np.uint64) << _HALF
-        starts = self._places.searchsorted(first)
-        ends = self._places.searchsorted(first | _LOWER, side="right")
-        for n in np.flatnonzero(starts < ends).tolist():  # of few buckets, mostly of none
-            numbers.update((self._places[starts[n] : ends[n]] & _LOWER).tolist())
-        keys = {self._keys[number] for number in numbers} & self._signatures.keys()
-        found = ((key, _jaccard(signature, self._signatures[key])) for key in keys)
+        known = self._db.execute(_IN_BUCKETS, _buckets(signature))
+        found = ((key, _jaccard(signature, other)) for key, other in known)
         return sorted(
             ((key, alike) for key, alike in found if alike >= self._threshold),
             key=lambda match: (-match[1], match[0]),

@@ -103,6 +103,7 @@ class Ingestor:
                 copies=self._copies,
                 progress=progress,
             )
+            stack.callback(ledger.discard)
             make_run: Callable[..., Run] = Run
             if address and self._cluster:
                 cluster = await stack.enter_async_context(self._cluster(address, workers))

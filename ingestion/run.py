@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
 
@@ -162,7 +162,8 @@ class Run:
                 if isinstance(chunks, Failure):
                     self._ledger.drop(content, chunks)
                 else:
-                    await self._encoded.put((content, prepared, chunks), len(chunks))
+                    read = replace(prepared, chunks=(), texts=())
+                    await self._encoded.put((content, read, chunks), len(chunks))
         await self._encoded.close()
 
     # Writing

@@ -60,7 +60,7 @@ class Bm25Encoder:
         """Term-frequency weights, one vector a text; all are in one language, "" if unknown."""
         model = self._model(language)
         found = (model.embed_document(_read(text, _stored)) for text in texts)
-        return [SparseVector(list(v.indices), list(v.values)) for v in found]
+        return [SparseVector.packed(v.indices, v.values) for v in found]
 
     def encode_query(self, text: str, languages: Sequence[str] = ()) -> SparseVector:
         """The terms of a question, weight 1 each, as they are stored in texts of any of the

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from app.adapters import payload as form
 from app.adapters.fields import Condition
 from app.adapters.fusion import is_newest, newest
+from app.adapters.paging import Paged
 from app.core.errors import NotFoundError, PermanentError, TransientError
 from app.core.types import Chunk, Document, EncodedChunk, Scope
 
 T = TypeVar("T")
+_FIRST: Condition = ("ordinal", [0])
 
 
-class Register(ABC):
+class Register(Paged):
     """Documents and their chunks, for a store that can list payloads."""
 
     @abstractmethod
@@ -46,15 +48,21 @@ class Register(ABC):
         self, scope: Scope, *, limit: int | None = None, offset: int = 0
     ) -> list[Document]:
         """Documents in order of title, then id."""
-        stored = await self._scroll(scope, [("ordinal", [0])], form.to_document, form.DOCUMENT)
+        stored = await self._scroll(scope, [_FIRST], form.to_document, form.DOCUMENT)
         found = sorted(
             _newest(stored), key=lambda document: (document.title.lower(), document.document_id)
         )
         return found[offset : None if limit is None else offset + limit]
 
+    async def register(self, scope: Scope) -> AsyncGenerator[list[Document], None]:
+        """All documents, some at a time; see the port."""
+        first = [*form.conditions(scope), _FIRST]
+        async for points in self._pages(first, fields=form.DOCUMENT):
+            yield [form.to_document(point.payload) for point in points]
+
     async def document(self, document_id: str, scope: Scope) -> Document:
         """One document. Raises NotFoundError."""
-        first: list[Condition] = [("document_id", [document_id]), ("ordinal", [0])]
+        first: list[Condition] = [("document_id", [document_id]), _FIRST]
         records = await self._scroll(scope, first, dict)
         return form.to_document(_some(records, document_id)[0])
 
@@ -69,7 +77,7 @@ class Register(ABC):
         version: list[Condition] = [
             ("document_id", [document.document_id]),
             ("content_hash", [document.content_hash]),
-            ("ordinal", [0]),
+            _FIRST,
         ]
         return bool(await self._scroll(Scope(tenant=document.tenant), version, dict))
 

@@ -112,6 +112,12 @@ class SwitchingStore:
         async with self.pinned() as store:
             return await store.documents(scope, limit=limit, offset=offset)
 
+    async def register(self, scope: Scope) -> AsyncGenerator[list[Document], None]:
+        """All documents of the scope, some at a time."""
+        async with self.pinned() as store, aclosing(store.register(scope)) as pages:
+            async for page in pages:
+                yield page
+
     async def document(self, document_id: str, scope: Scope) -> Document:
         """One document. Raises NotFoundError."""
         async with self.pinned() as store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import numpy as np
 from app.adapters import payload as form
 from app.adapters.fields import BM25, DENSE, Condition
 from app.adapters.fusion import is_newest, newest
+from app.adapters.paging import Paged
 from app.core.errors import PermanentError
 from app.core.types import Census, Counts, Document, EncodedChunk, SparseVector
 
@@ -30,20 +31,8 @@ class _Listed:
     chunks: int
 
 
-class Whole(ABC):
+class Whole(Paged):
     """Everything in the index, for a store that can list points."""
-
-    @abstractmethod
-    async def _page(
-        self,
-        conditions: Sequence[Condition],
-        *,
-        fields: Sequence[str] | None = None,
-        vectors: bool = False,
-        offset: Any = None,
-    ) -> tuple[Sequence[Any], Any]:
-        """Some points, each with a `payload` of these fields and a `vector` by name, and
-        where to go on; None at the end."""
 
     @abstractmethod
     async def _facet(self, key: str, conditions: Sequence[Condition]) -> Mapping[str, int]:
@@ -66,22 +55,12 @@ class Whole(ABC):
 
     async def _list(self, wanted: Callable[[Document], bool] | None) -> list[_Listed]:
         found: dict[str, _Listed] = {}
-        async for point in self._points(_FIRST, fields=form.DOCUMENT):
-            d = form.to_document(point.payload)
-            if d.document_id not in found and (wanted is None or wanted(d)):
-                found[d.document_id] = _Listed(d.tenant, d.source, d.document_id, d.chunks)
-        return list(found.values())
-
-    async def _points(
-        self, conditions: Sequence[Condition], **how: Any
-    ) -> AsyncGenerator[Any, None]:
-        offset = None
-        while True:
-            points, offset = await self._page(conditions, offset=offset, **how)
+        async for points in self._pages(_FIRST, fields=form.DOCUMENT):
             for point in points:
-                yield point
-            if offset is None:
-                return
+                d = form.to_document(point.payload)
+                if d.document_id not in found and (wanted is None or wanted(d)):
+                    found[d.document_id] = _Listed(d.tenant, d.source, d.document_id, d.chunks)
+        return list(found.values())
 
     async def _versions(self, some: Sequence[_Listed]) -> list[tuple[Document, list[EncodedChunk]]]:
         """What was listed, but for documents that are gone, each in one whole version."""
@@ -90,8 +69,9 @@ class Whole(ABC):
         for pause in (*_PAUSES, None):
             points: defaultdict[str, list[Any]] = defaultdict(list)
             conditions: list[Condition] = [("live", [1]), ("document_id", [*missing])]
-            async for point in self._points(conditions, vectors=True):
-                points[point.payload["document_id"]].append(point)
+            async for page in self._pages(conditions, vectors=True):
+                for point in page:
+                    points[point.payload["document_id"]].append(point)
             torn = []
             for document_id, of_document in points.items():
                 if version := _version(of_document):
@@ -137,5 +117,5 @@ def _encoded(point: Any) -> EncodedChunk:
     return EncodedChunk(
         form.to_chunk(point.payload),
         np.asarray(point.vector[DENSE], np.float32),
-        SparseVector(list(sparse.indices), list(sparse.values)),
+        SparseVector.packed(sparse.indices, sparse.values),
     )

@@ -121,6 +121,13 @@ class ChunkStore(Protocol):
     ) -> list[Document]:
         """Documents in order of title, then id."""
 
+    def register(self, scope: Scope) -> AsyncGenerator[list[Document], None]:
+        """All documents of the scope in any order, some at a time, so that memory holds a few.
+
+        Documents that are written or removed meanwhile may be missed or come all the same; one
+        that is replaced meanwhile may come in both versions.
+        """
+
     async def document(self, document_id: str, scope: Scope) -> Document:
         """One document. Raises NotFoundError."""
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,15 @@ class Unavailable(Exception):
     """What a side needs is not installed."""
 
 
-def measure(module: str, **arguments: Any) -> dict[str, Any]:
+def measure(
+    module: str, enter: Callable[[], object] | None = None, /, **arguments: Any
+) -> dict[str, Any]:
     """Run one side; what it returns, and its `peak_mb`.
+
+    Args:
+        module: Of `eval.bench.sides`.
+        enter: Called in the new process before its program begins, see `confine.container`.
+        arguments: Of the side.
 
     Raises:
         Unavailable: What the side needs is not installed.
@@ -32,7 +40,13 @@ def measure(module: str, **arguments: Any) -> dict[str, Any]:
     command = [sys.executable, "-m", "eval.bench.side", module, json.dumps(arguments)]
     with tempfile.TemporaryDirectory() as folder:  # no footnote.toml, no .env
         done = subprocess.run(  # noqa: S603 - our own module
-            command, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment(), check=False
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=_environment(),
+            check=False,
+            preexec_fn=enter,
         )
     if done.returncode:
         raise BenchError(f"{module} failed with status {done.returncode}")

@@ -440,6 +440,20 @@ class ChunkStoreContract:
         assert [document.title for page in pages for document in page] == titles
         assert [len(page) for page in pages] == [3, 1, 0]
 
+    async def test_a_run_hears_of_every_document_of_its_tenant_once(
+        self, store: ChunkStore
+    ) -> None:
+        for source in ("1", "2", "3"):
+            await store.replace(*made(source, [LEAVE, TRAVEL]))
+        await store.replace(*made("2", [LAPTOP]))
+        await store.replace(*made("4", [LEAVE], tenant="them"))
+
+        heard = [document async for page in store.register(HERE) for document in page]
+
+        listed = await store.documents(HERE)
+        assert sorted(heard, key=lambda document: document.source) == listed
+        assert [document.source for document in listed] == ["1", "2", "3"]
+
     async def test_the_register_says_what_was_stored(self, store: ChunkStore) -> None:
         version = made("a.md", [LEAVE, LAPTOP], title="Handbook", tags={"team": "hr"})
         await store.replace(*version)

@@ -44,7 +44,7 @@ def versions(draw: st.DrawFn) -> list[Version]:
                 heading=draw(words),
             )
             dense = np.array([draw(numbers) for _ in range(3)], np.float32)
-            chunks.append(EncodedChunk(chunk, dense, SparseVector([*terms], [*terms.values()])))
+            chunks.append(EncodedChunk(chunk, dense, SparseVector.packed(terms, terms.values())))
             place += len(text)
         tags = draw(st.dictionaries(words, words, max_size=2))
         document = made("a.md", texts, tags=tags, tenant=draw(words)).document

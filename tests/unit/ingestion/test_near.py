@@ -6,7 +6,6 @@ import json
 import random
 import subprocess
 import sys
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -103,24 +102,20 @@ def test_identical_texts_always_match(text: str) -> None:
     assert _known(one=text).find(mark) == ([("one", 1.0)] if mark else [])
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.sampled_from("abc"), st.integers(0, 3)), max_size=30),
-    st.integers(1, 5),
-)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from("abc"), st.integers(0, 3)), max_size=30))
 @settings(deadline=None, max_examples=60)
 def test_adding_and_removing_in_any_order_leaves_what_was_added_last(
-    steps: list[tuple[bool, str, int]], recent: int
+    steps: list[tuple[bool, str, int]],
 ) -> None:
     texts = [" ".join(f"{word}{n % 3}" for n in range(30)) for word in ("x", "y", "z")] + [""]
     known, expected = NearDuplicates(), {}
-    with patch.object(near, "_RECENT", recent):
-        for adds, key, number in steps:
-            if adds:
-                known.add(key, signature(texts[number]))
-                expected[key] = number
-            else:
-                known.remove(key)
-                expected.pop(key, None)
+    for adds, key, number in steps:
+        if adds:
+            known.add(key, signature(texts[number]))
+            expected[key] = number
+        else:
+            known.remove(key)
+            expected.pop(key, None)
     for number, text in enumerate(texts[:3]):
         found = [key for key, _ in known.find(signature(text))]
         assert found == sorted(key for key, held in expected.items() if held == number)

@@ -20,6 +20,7 @@ from app.core.types import Scalar
 
 _PIPE = 1 << 20  # bytes: a question's passages go through at once
 _ENDING_S = 10.0
+_READS = frozenset({"size", "count", "present", "facet", "page", "search", "retrieve"})
 
 
 class EngineError(RuntimeError):
@@ -30,13 +31,19 @@ def engine_in_a_process(folder: Path, dimensions: int, fingerprint: Mapping[str,
     """An engine like `Engine.open`'s, all of whose calls run in a process of its own.
 
     Calls block, and are to come from one thread, which has to live as long as the engine is used.
-    Where the process has died, a call raises TransientError, and the next one begins a new one.
+    Where the process has died, a read begins a new one and asks that; a change raises
+    TransientError, since what came before it may be gone (see `edge_shard.mend`), and whatever is
+    asked next begins a new one.
 
     Raises what Engine.open raises.
     """
     process = _Process(str(folder), dimensions, dict(fingerprint))
     process.start()
     return cast(Engine, process)
+
+
+class _Lost(TransientError):
+    """The process has died."""
 
 
 class _Process:
@@ -72,6 +79,14 @@ class _Process:
             self._end()
 
     def _ask(self, operation: str, *args: Any, **options: Any) -> Any:
+        try:
+            return self._answer(operation, args, options)
+        except _Lost:
+            if operation not in _READS:
+                raise
+            return self._answer(operation, args, options)
+
+    def _answer(self, operation: str, args: Any, options: Any) -> Any:
         if self._process is None:
             self.start()
         process = cast("subprocess.Popen[bytes]", self._process)
@@ -85,10 +100,10 @@ class _Process:
             raise _raised(*error)
         return result
 
-    def _lost(self) -> TransientError:
+    def _lost(self) -> _Lost:
         status = self._end()
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        return TransientError(
+        return _Lost(
             f"the process of the embedded index has ended ({how})",
             hint="ask again, which starts another one; it may have run out of memory",
         )

@@ -112,8 +112,7 @@ class EdgeStore(Register, Whole):
             refuse_empty(document, chunks)
 
         def show() -> None:
-            ids = [key for document, _ in versions for key in form.point_ids(document)]
-            self._engine.say(ids, {"live": 1})
+            self._engine.say(self._stored([document for document, _ in versions]), {"live": 1})
             self._changes += 1
 
         async with self._replacing:
@@ -129,10 +128,7 @@ class EdgeStore(Register, Whole):
 
     async def show(self, document: Document) -> None:
         """Switch to a staged version in one step. Raises TransientError when it is not there."""
-        ids = form.point_ids(document)
         async with self._replacing:
-            if await self._worker.run(lambda: self._engine.present(ids)) < len(ids):
-                raise refuse_partial(document)
             await self._show(document)
 
     async def _stage(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
@@ -153,10 +149,10 @@ class EdgeStore(Register, Whole):
         await self._worker.run(work)
 
     async def _show(self, document: Document) -> None:
-        ids = form.point_ids(document)
         mine: list[Condition] = [("document_id", [document.document_id])]
 
         def switch() -> None:
+            ids = self._stored([document])
             # What is left when this is killed half-way, `mend` in edge_shard.py sorts out.
             self._engine.say_where(mine, {"live": 0}, but=ids)
             self._engine.say(ids, form.to_shown(document))
@@ -164,6 +160,17 @@ class EdgeStore(Register, Whole):
             self._changes += 1
 
         await self._worker.run(switch)
+
+    def _stored(self, versions: Sequence[Document]) -> list[str]:
+        """The points of versions that wait to be shown.
+
+        Raises TransientError unless they are all there: they are gone where the engine died
+        after it stored them and another one was begun.
+        """
+        ids = [key for document in versions for key in form.point_ids(document)]
+        if self._engine.present(ids) < len(ids):
+            raise refuse_partial(versions[0])
+        return ids
 
     async def _keep_small(self, stored: Iterable[Sequence[EncodedChunk]]) -> None:
         """Optimize in pieces: to store much should take little more memory than to store little."""

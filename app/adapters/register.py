@@ -91,7 +91,8 @@ def refuse_empty(document: Document, chunks: Sequence[EncodedChunk]) -> None:
 def refuse_partial(document: Document) -> TransientError:
     """What to raise for a staged version that is not there, or not all of it."""
     return TransientError(
-        f"the new version of {document.source} was removed by another writer", hint="run again"
+        f"the new version of {document.source} is gone from the index before it was shown",
+        hint="run again",
     )
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,7 +18,7 @@ import pytest
 
 from app.adapters.qdrant_edge import EdgeStore
 from app.core.errors import TransientError
-from tests.contract.chunk_store import HERE, LEAVE
+from tests.contract.chunk_store import HERE, LEAVE, TRAVEL, texts
 from tests.support.documents import DIMENSIONS, asking, made
 from tests.support.paths import ROOT
 
@@ -44,16 +45,51 @@ async def test_the_service_goes_on_while_a_large_index_is_built(store: EdgeStore
     assert turns > 10  # the engine keeps Python's lock: in this process it would be one
 
 
-async def test_an_engine_that_dies_costs_one_request_and_no_document(tmp_path: Path) -> None:
+async def test_whoever_searches_does_not_notice_that_the_engine_has_died(tmp_path: Path) -> None:
     store = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
     await store.replace(*made("a.md", [LEAVE]))
-    (engine,) = _engines(os.getpid())
-    engine.kill()
-
-    with pytest.raises(TransientError, match=r"has ended \(SIGKILL\); ask again"):
-        await store.search(asking("annual leave"), HERE)
+    _kill_engine()
 
     assert (await store.search(asking("annual leave"), HERE))[0].text == LEAVE
+    await store.close()
+
+
+async def test_an_engine_that_dies_costs_one_change_and_no_document(tmp_path: Path) -> None:
+    store = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
+    await store.replace(*made("a.md", [LEAVE]))
+    _kill_engine()
+
+    with pytest.raises(TransientError, match=r"has ended \(SIGKILL\); ask again"):
+        await store.add([made("b.md", [TRAVEL])])
+
+    assert [d.source for d in await store.documents(HERE)] == ["a.md"]
+    await store.add([made("b.md", [TRAVEL])])
+    assert [d.source for d in await store.documents(HERE)] == ["a.md", "b.md"]
+    await store.close()
+
+
+@pytest.mark.parametrize("how", ["add", "replace"])
+async def test_a_version_that_died_with_the_engine_is_never_taken_for_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    store = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
+    await store.replace(*made("a.md", [LEAVE]))
+    write = EdgeStore._store
+
+    async def write_then_die(self: EdgeStore, versions: Any, **how: Any) -> None:
+        await write(self, versions, **how)
+        await asyncio.to_thread(_kill_engine)
+        await self.search(asking("annual leave"), HERE)  # somebody asks, and wakes the next one
+
+    monkeypatch.setattr(EdgeStore, "_store", write_then_die)
+    with pytest.raises(TransientError, match="run again"):
+        if how == "add":
+            await store.add([made("b.md", [TRAVEL])])
+        else:
+            await store.replace(*made("a.md", [TRAVEL]))
+
+    assert [d.source for d in await store.documents(HERE)] == ["a.md"]
+    assert texts(await store.search(asking("annual leave"), HERE)) == [LEAVE]
     await store.close()
 
 
@@ -62,8 +98,7 @@ async def test_a_service_whose_engine_died_unnoticed_still_stops_in_good_order(
 ) -> None:
     store = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
     await store.replace(*made("a.md", [LEAVE]))
-    (engine,) = _engines(os.getpid())
-    engine.kill()
+    _kill_engine()
     await store.close()
 
     again = await EdgeStore.open(tmp_path, dimensions=DIMENSIONS, fingerprint={})
@@ -108,6 +143,11 @@ def test_a_service_killed_while_it_builds_lets_go_of_the_index_at_once(tmp_path:
         return found
 
     assert asyncio.run(chunks()) == CHUNKS
+
+
+def _kill_engine() -> None:
+    for engine in _engines(os.getpid()):
+        engine.kill()
 
 
 def _engines(parent: int) -> list[psutil.Process]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,15 +18,11 @@ DIMENSIONS = 32
 _BM25 = Bm25Encoder(avg_len=8)
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """A version of a document, ready for `store.replace(*made)`."""
 
     document: Document
     chunks: list[EncodedChunk]
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter((self.document, self.chunks))
 
     @property
     def id(self) -> str:

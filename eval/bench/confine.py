@@ -7,6 +7,7 @@ back when it needs them. How small a container may be says what is needed.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from eval.bench.child import Unavailable
 
 _GROUPS = Path("/sys/fs/cgroup")
 # Of each version of Linux' control groups: where they are made, and the file of the limit.
+_ENDING_S = 30  # for what a killed process had started
 _VERSIONS = ((_GROUPS, "memory.max"), (_GROUPS / "memory", "memory.limit_in_bytes"))
 
 
@@ -37,5 +39,16 @@ def container(megabytes: int) -> Iterator[Callable[[], object]]:
                 yield partial((group / "cgroup.procs").write_text, "0")
                 return
         finally:
-            group.rmdir()
+            _remove(group)
     raise Unavailable("no control group for memory can be made here")
+
+
+def _remove(group: Path) -> None:
+    until = time.monotonic() + _ENDING_S
+    while True:
+        try:
+            return group.rmdir()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -31,6 +31,17 @@ _TABLES = """
     CREATE TABLE places (source TEXT PRIMARY KEY, number INTEGER, nth INTEGER) WITHOUT ROWID;
     CREATE INDEX places_of ON places (number, nth);
 """
+# Of a document that is heard of twice, the version that was ingested last.
+_NOTE = """
+    INSERT INTO found VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+        (ingested_at, content_hash, content, sources, signature) =
+        (excluded.ingested_at, excluded.content_hash, excluded.content, excluded.sources,
+         excluded.signature)
+    WHERE (excluded.ingested_at, excluded.content_hash) > (ingested_at, content_hash)
+"""
+_IN_ORDER = """
+    SELECT document_id, content, sources, signature FROM found ORDER BY ingested_at, document_id
+"""
 _BY_ID = "SELECT number, document_id FROM documents WHERE document_id = ?"
 _BY_CONTENT = "SELECT number, document_id FROM documents WHERE content = ?"
 _BY_PLACE = "SELECT number, document_id FROM documents JOIN places USING (number) WHERE source = ?"
@@ -76,7 +87,7 @@ class Catalogue:
         self._db = scratch(_TABLES)
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Let go of the tables."""
         self._db.close()
 
     # What the index holds
@@ -84,10 +95,7 @@ class Catalogue:
     def note(self, documents: Iterable[Document]) -> None:
         """Hear of documents that the register has, in any order; see `take_over`."""
         self._db.executemany(
-            "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-            "(ingested_at, content_hash, content, sources, signature) = (excluded.ingested_at, "
-            "excluded.content_hash, excluded.content, excluded.sources, excluded.signature) "
-            "WHERE (excluded.ingested_at, excluded.content_hash) > (ingested_at, content_hash)",
+            _NOTE,
             (
                 (
                     document.document_id,
@@ -107,11 +115,7 @@ class Catalogue:
         Yields each one's id, its signature, and the entries that lost a place to it: what a
         killed run left, documents that still name a place of a later one.
         """
-        noted = (
-            "SELECT document_id, content, sources, signature FROM found "
-            "ORDER BY ingested_at, document_id"
-        )
-        for document_id, content, sources, signature in self._db.execute(noted):
+        for document_id, content, sources, signature in self._db.execute(_IN_ORDER):
             _, touched = self._put(document_id, content, json.loads(sources))
             yield document_id, signature, touched
         self._db.execute("DELETE FROM found")
@@ -130,8 +134,7 @@ class Catalogue:
     @contextmanager
     def replacing(self, document_id: str) -> Iterator[None]:
         """While a document's new version is written, nothing counts on its old content."""
-        mine = "SELECT content FROM documents WHERE document_id = ?"
-        content = self._one(mine, document_id)
+        content = self._one("SELECT content FROM documents WHERE document_id = ?", document_id)
         change = "UPDATE OR IGNORE documents SET content = ? WHERE document_id = ?"
         self._do(change, None, document_id)
         try:

@@ -16,8 +16,8 @@ from pathlib import Path
 from eval.bench.child import Unavailable
 
 _GROUPS = Path("/sys/fs/cgroup")
-# Of each version of Linux' control groups: where they are made, and the file of the limit.
 _ENDING_S = 30  # for what a killed process had started
+# Of each version of Linux' control groups: where they are made, and the file of the limit.
 _VERSIONS = ((_GROUPS, "memory.max"), (_GROUPS / "memory", "memory.limit_in_bytes"))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
+from eval.bench.child import Unavailable
+from eval.bench.confine import container
 from tests.support.paths import ROOT
 
 pytest.importorskip("psutil")
@@ -35,3 +39,16 @@ def test_starting_a_process_does_not_look_as_if_memory_had_doubled() -> None:
         [sys.executable, "-c", _FORKING], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert max(map(float, done.stdout.split())) < 1.5
+
+
+def test_a_container_ends_what_takes_more_than_it_holds() -> None:
+    with ExitStack() as stack:
+        try:
+            enter = stack.enter_context(container(60))
+        except Unavailable as missing:
+            pytest.skip(str(missing))
+        kept, killed = (
+            subprocess.run([sys.executable, "-c", f"b'x' * {mb}_000_000"], preexec_fn=enter)
+            for mb in (1, 200)
+        )
+    assert (kept.returncode, killed.returncode) == (0, -signal.SIGKILL)

@@ -40,7 +40,7 @@ _TENANTS = 1000  # whose languages are remembered
 # Bytes of vectors that wait, searched one by one, for a graph: a tenth of those that have one,
 # within these bounds. Less would take less memory (4 KB for a chunk that waits), but the parts
 # that come of it would be merged more often.
-_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 5 << 20, 192 << 20, 0.05
+_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 5 << 20, 192 << 20, 0.1
 _BYTES_A_VALUE = 4
 _FIRST: Condition = ("ordinal", [0])
 _PAGE, _SCROLL = 512, 1000  # points that are read together, with vectors and without

@@ -18,7 +18,7 @@ from pathlib import PurePath
 from typing import Any
 
 from app.core.types import MEMBER, Document
-from ingestion.scratch import scratch
+from ingestion.scratch import Scratch
 
 _TABLES = """
     CREATE TABLE found (
@@ -84,17 +84,17 @@ class Catalogue:
     """
 
     def __init__(self) -> None:
-        self._db = scratch(_TABLES)
+        self._tables = Scratch(_TABLES)
 
     def close(self) -> None:
         """Let go of the tables."""
-        self._db.close()
+        self._tables.close()
 
     # What the index holds
 
     def note(self, documents: Iterable[Document]) -> None:
         """Hear of documents that the register has, in any order; see `take_over`."""
-        self._db.executemany(
+        self._tables.do_each(
             _NOTE,
             (
                 (
@@ -115,10 +115,10 @@ class Catalogue:
         Yields each one's id, its signature, and the entries that lost a place to it: what a
         killed run left, documents that still name a place of a later one.
         """
-        for document_id, content, sources, signature in self._db.execute(_IN_ORDER):
+        for document_id, content, sources, signature in self._tables.rows(_IN_ORDER):
             _, touched = self._put(document_id, content, json.loads(sources))
             yield document_id, signature, touched
-        self._db.execute("DELETE FROM found")
+        self._tables.do("DELETE FROM found")
 
     def __len__(self) -> int:
         return int(self._one("SELECT count(*) FROM documents"))
@@ -136,11 +136,11 @@ class Catalogue:
         """While a document's new version is written, nothing counts on its old content."""
         content = self._one("SELECT content FROM documents WHERE document_id = ?", document_id)
         change = "UPDATE OR IGNORE documents SET content = ? WHERE document_id = ?"
-        self._do(change, None, document_id)
+        self._tables.do(change, None, document_id)
         try:
             yield
         except BaseException:
-            self._do(change, content, document_id)
+            self._tables.do(change, content, document_id)
             raise
 
     def owner(self, source: str) -> Entry | None:
@@ -149,18 +149,18 @@ class Catalogue:
 
     def entries(self) -> Iterator[Entry]:
         """All documents."""
-        for row in self._db.execute("SELECT number, document_id FROM documents"):
+        for row in self._tables.rows("SELECT number, document_id FROM documents"):
             yield Entry(*row)
 
     def sources(self) -> Iterator[str]:
         """All places."""
-        for (source,) in self._db.execute("SELECT source FROM places"):
+        for (source,) in self._tables.rows("SELECT source FROM places"):
             yield source
 
     def sources_of(self, entry: Entry) -> list[str]:
         """The places of a document, in the order in which they were found."""
         places = "SELECT source FROM places WHERE number = ? ORDER BY nth"
-        return [source for (source,) in self._db.execute(places, [entry.number])]
+        return [source for (source,) in self._tables.rows(places, entry.number)]
 
     def is_placed(self, entry: Entry) -> bool:
         """Whether a document is found anywhere."""
@@ -171,7 +171,7 @@ class Catalogue:
         first = container + MEMBER
         inside = "SELECT source FROM places WHERE source >= ? AND source < ?"
         after = first[:-1] + chr(ord(first[-1]) + 1)
-        return {source for (source,) in self._db.execute(inside, [first, after])}
+        return {source for (source,) in self._tables.rows(inside, first, after)}
 
     def id_for(self, key: Key, sources: Sequence[str], new_id: Callable[[str], str]) -> str:
         """The id under which new content is to be stored.
@@ -201,7 +201,7 @@ class Catalogue:
     ) -> tuple[Entry, set[Entry]]:
         if old := self._entry(_BY_ID, document_id):
             self.forget(old)
-        self._do("UPDATE documents SET content = NULL WHERE content = ?", content)
+        self._tables.do("UPDATE documents SET content = NULL WHERE content = ?", content)
         added = "INSERT INTO documents (document_id, content) VALUES (?, ?) RETURNING number"
         entry = Entry(self._one(added, document_id, content), document_id)
         touched: set[Entry] = set()
@@ -212,7 +212,7 @@ class Catalogue:
     def share(self, source: str, entry: Entry) -> set[Entry]:
         """Note that a document's content is at this place too."""
         touched = self.release(source) if self.owner(source) else set()
-        self._do(_PLACE, source, entry.number)
+        self._tables.do(_PLACE, source, entry.number)
         return touched | {entry}
 
     def release(self, source: str) -> set[Entry]:
@@ -235,11 +235,12 @@ class Catalogue:
 
     def forget(self, entry: Entry) -> bool:
         """A document is no more; False where it is, in a version that came after this entry."""
-        self._do("DELETE FROM places WHERE number = ?", entry.number)
-        return self._do("DELETE FROM documents WHERE number = ?", entry.number) > 0
+        self._tables.do("DELETE FROM places WHERE number = ?", entry.number)
+        gone = self._tables.do("DELETE FROM documents WHERE number = ?", entry.number)
+        return gone.rowcount > 0
 
     def _drop(self, source: str) -> None:
-        self._do("DELETE FROM places WHERE source = ?", source)
+        self._tables.do("DELETE FROM places WHERE source = ?", source)
 
     # The tables
 
@@ -250,12 +251,9 @@ class Catalogue:
         return owner
 
     def _entry(self, query: str, value: str) -> Entry | None:
-        row = self._db.execute(query, [value]).fetchone()
+        row = self._tables.row(query, value)
         return row and Entry(*row)
 
     def _one(self, query: str, *values: object) -> Any:
-        row = self._db.execute(query, values).fetchone()
+        row = self._tables.row(query, *values)
         return row and row[0]
-
-    def _do(self, change: str, *values: object) -> int:
-        return self._db.execute(change, values).rowcount

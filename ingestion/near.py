@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.scratch import scratch
+from ingestion.scratch import Scratch
 
 _SEED, _VALUES = 1, 64  # a signature is 64 values of 32 bits
 _BANDS, _ROWS = 6, 5  # texts as alike as 0.9 share a band in 995 of 1,000 cases, 0.5 in 173
@@ -107,38 +107,38 @@ class NearDuplicates:
 
     def __init__(self, threshold: float = 0.9) -> None:
         self._threshold = threshold
-        self._db = scratch(_TABLES)
+        self._tables = Scratch(_TABLES)
 
     def close(self) -> None:
         """Forget all."""
-        self._db.close()
+        self._tables.close()
 
     def add(self, key: str, signature: bytes) -> None:
         """Remember a document; under a key that is known, in place of what it was."""
         known = "SELECT 1 FROM documents WHERE key = ? AND signature = ?"
-        if self._db.execute(known, [key, signature]).fetchone():
+        if self._tables.row(known, key, signature):
             return
         self.remove(key)
         if not signature:
             return
         document = "INSERT INTO documents (key, signature) VALUES (?, ?)"
-        number = self._db.execute(document, [key, signature]).lastrowid
+        number = self._tables.do(document, key, signature).lastrowid
         places = ((bucket, number) for bucket in _buckets(signature))
-        self._db.executemany("INSERT OR IGNORE INTO places VALUES (?, ?)", places)
+        self._tables.do_each("INSERT OR IGNORE INTO places VALUES (?, ?)", places)
 
     def remove(self, key: str) -> None:
         """Forget a document; an unknown one is no error."""
         known = "SELECT number, signature FROM documents WHERE key = ?"
-        for number, signature in self._db.execute(known, [key]).fetchall():
+        for number, signature in list(self._tables.rows(known, key)):
             places = ((bucket, number) for bucket in _buckets(signature))
-            self._db.executemany("DELETE FROM places WHERE bucket = ? AND number = ?", places)
-            self._db.execute("DELETE FROM documents WHERE number = ?", [number])
+            self._tables.do_each("DELETE FROM places WHERE bucket = ? AND number = ?", places)
+            self._tables.do("DELETE FROM documents WHERE number = ?", number)
 
     def find(self, signature: bytes) -> list[tuple[str, float]]:
         """(key, estimated Jaccard similarity) at or above the threshold, most alike first."""
         if not signature:
             return []
-        known = self._db.execute(_IN_BUCKETS, _buckets(signature))
+        known = self._tables.rows(_IN_BUCKETS, *_buckets(signature))
         found = ((key, _jaccard(signature, other)) for key, other in known)
         return sorted(
             ((key, alike) for key, alike in found if alike >= self._threshold),

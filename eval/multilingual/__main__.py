@@ -28,6 +28,6 @@ async def table(folder: Path) -> list[str]:
 
 if __name__ == "__main__":
     given = Path(sys.argv[1]) if len(sys.argv) > 1 else XQUAD
-    if not given.is_dir():
-        sys.exit(f"error: no folder {given}; name the one that holds xquad.*.json")
+    if not any(given.glob("xquad.*.json")):
+        sys.exit(f"error: nothing of XQuAD in {given}; name the folder that holds xquad.*.json")
     sys.stdout.write("\n".join(asyncio.run(table(given))) + "\n")

@@ -21,7 +21,7 @@ from app.adapters.edge_process import engine_in_a_process
 from app.adapters.edge_shard import give_back
 from app.adapters.fields import BM25, DENSE, Condition
 from app.adapters.fusion import ranked, voices
-from app.adapters.register import Register, refuse_empty, refuse_partial
+from app.adapters.register import FIRST, Register, refuse_empty, refuse_partial
 from app.adapters.whole import Whole
 from app.adapters.worker import Worker
 from app.core.types import (
@@ -42,7 +42,6 @@ _TENANTS = 1000  # whose languages are remembered
 # that come of it would be merged more often.
 _SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 5 << 20, 192 << 20, 0.1
 _BYTES_A_VALUE = 4
-_FIRST: Condition = ("ordinal", [0])
 _PAGE, _SCROLL = 512, 1000  # points that are read together, with vectors and without
 _VALUES = 1_000_000
 
@@ -275,7 +274,7 @@ class EdgeStore(Register, Whole):
         """Languages of the tenant's documents, counted anew after every write."""
         key = scope.tenant, await self.revision(scope)
         if key not in self._languages:
-            mine = [*form.conditions(Scope(tenant=scope.tenant)), _FIRST]
+            mine = [*form.conditions(Scope(tenant=scope.tenant)), FIRST]
             found = await self._worker.run(
                 lambda: self._engine.facet("language", mine, form.MOST_LANGUAGES)
             )
@@ -286,7 +285,7 @@ class EdgeStore(Register, Whole):
         """What the index holds and what it was made with."""
         live: Condition = ("live", [1])
         count = self._engine.count
-        documents, chunks = await self._worker.run(lambda: (count([live, _FIRST]), count([live])))
+        documents, chunks = await self._worker.run(lambda: (count([live, FIRST]), count([live])))
         return IndexInfo(documents, chunks, self._fingerprint, f"embedded, {self._folder}")
 
     async def close(self) -> None:
@@ -304,6 +303,7 @@ class EdgeStore(Register, Whole):
         read: Callable[[Mapping[str, Any]], T],
         fields: Sequence[str] | None = None,
     ) -> list[T]:
+        # In one go: between two pages a document could become another version of itself.
         wanted = [*form.conditions(scope), *more]
         return await self._worker.run(lambda: [*map(read, self._payloads(wanted, fields))])
 

@@ -185,7 +185,8 @@ class QdrantStore(Register, Whole):
             ],
         )
         found = (answer.points for answer in answers)
-        return fuse(query, dict(zip(searches, found, strict=True)))
+        # Not on the event loop: the first time, its weights are read from a file.
+        return await asyncio.to_thread(fuse, query, dict(zip(searches, found, strict=True)))
 
     @reaching
     async def delete(self, document_id: str, scope: Scope) -> None:
@@ -329,28 +330,6 @@ class QdrantStore(Register, Whole):
             await self._client.create_payload_index(self._collection, name, field_schema=kind)
 
     @reaching
-    async def _scroll(
-        self,
-        scope: Scope,
-        more: Sequence[Condition],
-        read: Callable[[Mapping[str, Any]], T],
-        fields: Sequence[str] | None = None,
-    ) -> list[T]:
-        found: list[T] = []
-        offset = None
-        while True:
-            records, offset = await self._client.scroll(
-                self._collection,
-                _filter(scope, more),
-                limit=_PAGE,
-                offset=offset,
-                with_payload=True if fields is None else list(fields),
-            )
-            found += [read(record.payload) for record in records if record.payload]
-            if offset is None:
-                return found
-
-    @reaching
     async def _page(
         self,
         conditions: Sequence[Condition],
@@ -362,7 +341,7 @@ class QdrantStore(Register, Whole):
         return await self._client.scroll(
             self._collection,
             _all(conditions),
-            limit=_UPSERT,
+            limit=_UPSERT if vectors else _PAGE,
             offset=offset,
             with_payload=True if fields is None else list(fields),
             with_vectors=vectors,

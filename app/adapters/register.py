@@ -14,13 +14,13 @@ from app.core.errors import NotFoundError, PermanentError, TransientError
 from app.core.types import Chunk, Document, EncodedChunk, Scope
 
 T = TypeVar("T")
-_FIRST: Condition = ("ordinal", [0])
+FIRST: Condition = ("ordinal", [0])
+"""Of the chunks of a document, the one that stands for it."""
 
 
 class Register(Paged):
     """Documents and their chunks, for a store that can list payloads."""
 
-    @abstractmethod
     async def _scroll(
         self,
         scope: Scope,
@@ -34,6 +34,9 @@ class Register(Paged):
             read: Gets a payload, which is not kept: those of a whole tenant would fill memory.
             fields: That it needs; all without.
         """
+        wanted = [*form.conditions(scope), *more]
+        pages = self._pages(wanted, fields=fields)
+        return [read(point.payload) async for points in pages for point in points]
 
     @abstractmethod
     async def replace(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
@@ -48,7 +51,7 @@ class Register(Paged):
         self, scope: Scope, *, limit: int | None = None, offset: int = 0
     ) -> list[Document]:
         """Documents in order of title, then id."""
-        stored = await self._scroll(scope, [_FIRST], form.to_document, form.DOCUMENT)
+        stored = await self._scroll(scope, [FIRST], form.to_document, form.DOCUMENT)
         found = sorted(
             _newest(stored), key=lambda document: (document.title.lower(), document.document_id)
         )
@@ -56,13 +59,13 @@ class Register(Paged):
 
     async def register(self, scope: Scope) -> AsyncGenerator[list[Document], None]:
         """All documents, some at a time; see the port."""
-        first = [*form.conditions(scope), _FIRST]
+        first = [*form.conditions(scope), FIRST]
         async for points in self._pages(first, fields=form.DOCUMENT):
             yield [form.to_document(point.payload) for point in points]
 
     async def document(self, document_id: str, scope: Scope) -> Document:
         """One document. Raises NotFoundError."""
-        first: list[Condition] = [("document_id", [document_id]), _FIRST]
+        first: list[Condition] = [("document_id", [document_id]), FIRST]
         records = await self._scroll(scope, first, dict)
         return form.to_document(_some(records, document_id)[0])
 
@@ -77,7 +80,7 @@ class Register(Paged):
         version: list[Condition] = [
             ("document_id", [document.document_id]),
             ("content_hash", [document.content_hash]),
-            _FIRST,
+            FIRST,
         ]
         return bool(await self._scroll(Scope(tenant=document.tenant), version, dict))
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.edge_generations import open_current
-from app.adapters.edge_shard import give_back, match
+from app.adapters.edge_shard import match
 from app.adapters.fields import BM25, DENSE, Between, Condition
+from app.adapters.heap import give_back
 
 # Of the walk through the graph. The int8 vectors alone decide, so that searching never reads
 # the originals: at a million chunks that finds 0.95 of the true ten nearest.

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from app.adapters.edge_engine import Engine
 from app.adapters.frames import receive, send
+from app.adapters.heap import keep_little
 from app.core.errors import FootnoteError
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -24,6 +25,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 def main() -> None:
     """Serve one engine until stdin ends."""
+    keep_little()
     replies = _keep_stdout()
     _die_with_parent(int(sys.argv[1]))
     for ignored in (signal.SIGINT, signal.SIGTERM):  # the parent ends this in good order

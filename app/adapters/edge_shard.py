@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,17 +77,6 @@ def _payloads(shard: Any, wanted: Any) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def give_back() -> None:
-    """Let the system have the memory that the engine has freed.
-
-    Indices of words are built out of millions of small allocations, and glibc keeps what
-    lies between those that are left.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim:  # musl has none
-        trim(0)
-
-
 def match(key: str, values: Sequence[str | int] | Between) -> Any:
     """The condition that a field has one of the values, or lies in the bounds."""
     import qdrant_edge as q
@@ -116,6 +103,7 @@ def _config(q: Any, dimensions: int) -> Any:
         sparse_vectors={
             BM25: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf, memory=q.Memory.Cached)
         },
+        id_tracker_memory=q.Memory.Cached,  # the default copies it into memory
         payload_memory=q.Memory.Cached,  # the default pushes it out of the page cache
         quantization_config=q.ScalarQuantizationConfig(
             # A few far-off coordinates would make the steps of all others coarse.

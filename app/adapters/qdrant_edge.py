@@ -18,9 +18,9 @@ from cachetools import LRUCache
 from app.adapters import payload as form
 from app.adapters.edge_engine import Engine, NewPoint, StoredPoint
 from app.adapters.edge_process import engine_in_a_process
-from app.adapters.edge_shard import give_back
 from app.adapters.fields import BM25, DENSE, Condition
 from app.adapters.fusion import ranked, voices
+from app.adapters.heap import give_back
 from app.adapters.register import FIRST, Register, refuse_empty, refuse_partial
 from app.adapters.whole import Whole
 from app.adapters.worker import Worker
@@ -37,10 +37,10 @@ from app.core.types import (
 
 T = TypeVar("T")
 _TENANTS = 1000  # whose languages are remembered
-# Bytes of vectors that wait, searched one by one, for a graph: a tenth of those that have one,
-# within these bounds. Less would take less memory (4 KB for a chunk that waits), but the parts
-# that come of it would be merged more often.
-_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX = 5 << 20, 192 << 20, 0.1
+# Bytes of vectors that wait, searched one by one, for a graph: the smallest piece, and a tenth of
+# what has a graph beyond `_FREE`, up to the largest. Less would take less memory (4 KB for a chunk
+# that waits), but the parts that come of it would be merged more often.
+_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX, _FREE = 5 << 20, 192 << 20, 0.1, 100 << 20
 _BYTES_A_VALUE = 4
 _PAGE, _SCROLL = 512, 1000  # points that are read together, with vectors and without
 _VALUES = 1_000_000
@@ -180,7 +180,7 @@ class EdgeStore(Register, Whole):
     def _cut(self) -> None:
         """Decide how large the next piece may get."""
         whole = self._engine.size() * self._dimensions * _BYTES_A_VALUE
-        self._piece = min(max(whole * _OF_INDEX, _SMALLEST_PIECE), _LARGEST_PIECE)
+        self._piece = min(_SMALLEST_PIECE + max(whole - _FREE, 0) * _OF_INDEX, _LARGEST_PIECE)
 
     async def _compare(self) -> None:
         """Note what all points share, of being live and their tenant.

@@ -13,8 +13,8 @@ def keep_little() -> None:
     """Let no large block lie in the heap of this process.
 
     By default what was freed once, up to 32 MB, is kept there for the next block of its size;
-    indices are built out of blocks of ever other sizes. (One heap for all threads would save as
-    much again, but they wait for each other: a search takes 0.2 ms longer.)
+    indices are built out of blocks of ever other sizes. (One heap for all threads would save
+    a little more, but they wait for each other: a search takes 0.2 ms longer.)
     """
     mallopt = _of_glibc("mallopt")
     if mallopt:

@@ -4,9 +4,9 @@
 
 Every question has its best candidates by fusion, read by the bundled reader. The passage model
 learns to put those that answer first (softmax over a question's list) and to say how likely
-each is (logistic loss); sets weigh the same, whatever their size. The question model learns to
-tell questions whose passage is there from the same questions with it taken away, and from
-look-alikes. Every second question is kept apart to measure on.
+each is (logistic loss); sets weigh the same, whatever their size, unless they are very small.
+The question model learns to tell questions whose passage is there from the same questions with
+it taken away, and from look-alikes. Every second question is kept apart to measure on.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ DEPTH, SPARE = 16, 4
 """How many candidates are judged, and how many more are read to take their place."""
 KEPT = 8
 """Of the best, that tell whether the question is answered."""
+FEW = 100
+"""Questions of a set, below which it weighs less than others: two do not speak for their kind."""
 TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
 """Sets where what answers a question stands in one place, so that it can be taken away."""
 _STEPS, _RATE, _DECAY = 600, 0.05, 1e-4
@@ -215,7 +217,7 @@ def _fit_passages(
     mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-6
     if prior:
         mean, spread = prior.mean, prior.spread
-    weight_of = _even_weights([c.kind for c in lists])
+    weights_of = even_weights([c.kind for c in lists])
     sizes = [len(r) for r in rows]
     width = max(sizes)
     x = torch.zeros(len(rows), width, len(VOICES))
@@ -224,7 +226,7 @@ def _fit_passages(
         x[number, : len(row)] = torch.tensor((row - mean) / spread, dtype=torch.float32)
         y[number, : len(row)] = torch.tensor(case.answers[: len(row)], dtype=torch.float32)
         mask[number, : len(row)] = 1
-    weight = torch.tensor(weight_of, dtype=torch.float32)
+    weight = torch.tensor(weights_of, dtype=torch.float32)
 
     def loss(weights: Any, intercept: Any) -> Any:
         score = x @ weights + intercept
@@ -290,9 +292,11 @@ def _fitted(
     return Logistic(names, float(intercept.detach()), found, mean, spread)
 
 
-def _even_weights(kinds: Sequence[str]) -> list[float]:
-    counts = {kind: list(kinds).count(kind) for kind in set(kinds)}
-    return [1 / counts[kind] / len(counts) for kind in kinds]
+def even_weights(kinds: Sequence[str]) -> list[float]:
+    """Of each question, 1 in all: all sets of at least FEW weigh the same, smaller ones less."""
+    sizes = Counter(kinds)
+    weights = [1 / max(sizes[kind], FEW) for kind in kinds]
+    return [weight / sum(weights) for weight in weights]
 
 
 def expected_calibration_error(said: Floats, true: NDArray[np.bool_], bins: int = 10) -> float:

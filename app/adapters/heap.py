@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _LARGE = 64 << 10  # bytes
@@ -14,7 +15,7 @@ def keep_little() -> None:
 
     By default what was freed once, up to 32 MB, is kept there for the next block of its size;
     indices are built out of blocks of ever other sizes. (One heap for all threads would save
-    a little more, but they wait for each other: a search takes 0.2 ms longer.)
+    a little more, but those that search wait for each other then.)
     """
     mallopt = _of_glibc("mallopt")
     if mallopt:
@@ -33,6 +34,6 @@ def give_back() -> None:
         trim(0)
 
 
-def _of_glibc(name: str) -> ctypes._NamedFuncPointer | None:
+def _of_glibc(name: str) -> Callable[..., int] | None:
     """None with another library of C, such as musl."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

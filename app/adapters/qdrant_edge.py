@@ -37,10 +37,10 @@ from app.core.types import (
 
 T = TypeVar("T")
 _TENANTS = 1000  # whose languages are remembered
-# Bytes of vectors that wait, searched one by one, for a graph: the smallest piece, and a tenth of
-# what has a graph beyond `_FREE`, up to the largest. Less would take less memory (4 KB for a chunk
-# that waits), but the parts that come of it would be merged more often.
-_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX, _FREE = 5 << 20, 192 << 20, 0.1, 100 << 20
+# Bytes of vectors that wait, searched one by one, for a graph: the smallest piece and, of a large
+# index, a tenth of what it has beyond a small one, up to the largest piece. Less would take less
+# memory (4 KB for a chunk that waits), but the parts that come of it would be merged more often.
+_SMALLEST_PIECE, _LARGEST_PIECE, _OF_INDEX, _SMALL_INDEX = 5 << 20, 192 << 20, 0.1, 100 << 20
 _BYTES_A_VALUE = 4
 _PAGE, _SCROLL = 512, 1000  # points that are read together, with vectors and without
 _VALUES = 1_000_000
@@ -180,7 +180,8 @@ class EdgeStore(Register, Whole):
     def _cut(self) -> None:
         """Decide how large the next piece may get."""
         whole = self._engine.size() * self._dimensions * _BYTES_A_VALUE
-        self._piece = min(_SMALLEST_PIECE + max(whole - _FREE, 0) * _OF_INDEX, _LARGEST_PIECE)
+        beyond = max(whole - _SMALL_INDEX, 0)
+        self._piece = min(_SMALLEST_PIECE + beyond * _OF_INDEX, _LARGEST_PIECE)
 
     async def _compare(self) -> None:
         """Note what all points share, of being live and their tenant.

@@ -217,7 +217,6 @@ def _fit_passages(
     mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-6
     if prior:
         mean, spread = prior.mean, prior.spread
-    weights_of = even_weights([c.kind for c in lists])
     sizes = [len(r) for r in rows]
     width = max(sizes)
     x = torch.zeros(len(rows), width, len(VOICES))
@@ -226,7 +225,7 @@ def _fit_passages(
         x[number, : len(row)] = torch.tensor((row - mean) / spread, dtype=torch.float32)
         y[number, : len(row)] = torch.tensor(case.answers[: len(row)], dtype=torch.float32)
         mask[number, : len(row)] = 1
-    weight = torch.tensor(weights_of, dtype=torch.float32)
+    weight = torch.tensor(even_weights([c.kind for c in lists]), dtype=torch.float32)
 
     def loss(weights: Any, intercept: Any) -> Any:
         score = x @ weights + intercept

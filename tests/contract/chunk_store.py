@@ -540,19 +540,20 @@ class ChunkStoreContract:
                 if optimizing:
                     await store.optimize()
                 written += 1
+                await asyncio.sleep(0)
 
-        writing = asyncio.create_task(write())
-        while not writing.done():
-            found = await store.search(asking("annual leave"), HERE)
-            read = await store.chunks(versions[0].id, HERE)
-            listed = await store.documents(HERE)
-            assert len({passage.text for passage in found}) == 1, "two versions, or none"
-            assert len({chunk.text for chunk in read}) == 1
-            assert len(read) == 8
-            assert len(listed) == 1
-            meetings += 1
-            await asyncio.sleep(0)
-        await writing
+        async with asyncio.TaskGroup() as tasks:  # what fails ends the other side too
+            writing = tasks.create_task(write())
+            while not writing.done():
+                found = await store.search(asking("annual leave"), HERE)
+                read = await store.chunks(versions[0].id, HERE)
+                listed = await store.documents(HERE)
+                assert len({passage.text for passage in found}) == 1, "two versions, or none"
+                assert len({chunk.text for chunk in read}) == 1
+                assert len(read) == 8
+                assert len(listed) == 1
+                meetings += 1
+                await asyncio.sleep(0)
 
         assert (await store.info()).chunks == 8
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from email import policy
+from email.errors import MessageError
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from mimetypes import guess_extension
@@ -71,7 +72,7 @@ def _header(message: EmailMessage, name: str) -> str:
     """A header in one line; undecoded where Python's parser of addresses gives up."""
     try:
         said = str(message[name] or "")
-    except (AttributeError, IndexError, ValueError):  # such as of `From: .:`
+    except (AttributeError, IndexError, TypeError, ValueError, MessageError):  # of `From: .:`
         said = next(str(raw) for key, raw in message.raw_items() if key.lower() == name.lower())
     return " ".join(said.split())
 

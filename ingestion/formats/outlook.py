@@ -12,10 +12,9 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import HeaderParser
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 from typing import Any
 
 from ingestion.formats.encoding import decode
@@ -163,7 +162,7 @@ def _sender(folder: _Folder) -> str:
     name, address = folder.text(_SENDER), folder.text(_SENDER_SMTP, _SENDER_ADDRESS)
     if "@" not in address:  # an address within one Exchange server says nothing to a reader
         return name
-    return str(Address(name, addr_spec=address)) if address.isascii() else f"{name} <{address}>"
+    return formataddr((name, address)) if address.isascii() else f"{name} <{address}>"
 
 
 def _listed(names: str) -> str:

@@ -205,7 +205,8 @@ def test_an_outlook_message_keeps_its_lines_headers_and_attachments() -> None:
     body=st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
     name=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
 )
-@example(body="", name=".:")  # Python's parser of addresses fails
+@example(body="", name=".:")  # Python's parsers of addresses fail
+@example(body="", name="@")
 def test_no_outlook_message_brings_the_reader_down(body: str, name: str) -> None:
     top = streams_of({0x0037: name, 0x0C1A: name, 0x5D01: name, 0x007D: name, 0x1000: body}, 32)
     file = below("__attach_version1.0_#00000000", streams_of({0x3707: name, 0x370E: name}, 8))

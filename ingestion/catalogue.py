@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 from pathlib import PurePath
 from typing import Any
 
@@ -187,8 +188,8 @@ class Catalogue:
         owner = self.owner(sources[0])
         if owner and set(self.sources_of(owner)) <= set(sources):
             return owner.document_id
-        free = new_id(sources[0])
-        return new_id(f"{sources[0]}\n{key.content_hash}") if self.knows(free) else free
+        names = accumulate(repeat(f"\n{key.content_hash}"), initial=sources[0])
+        return next(free for free in map(new_id, names) if not self.knows(free))
 
     # Changes
 

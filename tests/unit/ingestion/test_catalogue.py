@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.core.types import Document
@@ -119,7 +119,8 @@ def test_a_version_that_could_not_be_written_leaves_the_old_one_to_count_on() ->
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), max_size=30))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
+@example([("b", "w"), ("a", "w"), ("b", "x"), ("b", "y"), ("a", "y"), ("b", "x")])
 def test_every_place_has_the_content_that_came_last(steps: list[tuple[str, str]]) -> None:
     books, expected = Catalogue(), dict[str, str]()
     for source, content in steps:

@@ -11,8 +11,7 @@ some 10 us.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
 from pathlib import PurePath
@@ -27,7 +26,8 @@ _TABLES = """
         sources TEXT, signature TEXT
     ) WITHOUT ROWID;
     CREATE TABLE documents (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, document_id TEXT UNIQUE, content TEXT UNIQUE
+        number INTEGER PRIMARY KEY AUTOINCREMENT, document_id TEXT UNIQUE, content TEXT UNIQUE,
+        held INTEGER DEFAULT FALSE
     );
     CREATE TABLE places (source TEXT PRIMARY KEY, number INTEGER, nth INTEGER) WITHOUT ROWID;
     CREATE INDEX places_of ON places (number, nth);
@@ -44,7 +44,7 @@ _IN_ORDER = """
     SELECT document_id, content, sources, signature FROM found ORDER BY ingested_at, document_id
 """
 _BY_ID = "SELECT number, document_id FROM documents WHERE document_id = ?"
-_BY_CONTENT = "SELECT number, document_id FROM documents WHERE content = ?"
+_BY_CONTENT = "SELECT number, document_id FROM documents WHERE content = ? AND NOT held"
 _BY_PLACE = "SELECT number, document_id FROM documents JOIN places USING (number) WHERE source = ?"
 _PLACE = """
     INSERT INTO places
@@ -132,17 +132,13 @@ class Catalogue:
         """Whether there is a document of this id."""
         return self._entry(_BY_ID, document_id) is not None
 
-    @contextmanager
-    def replacing(self, document_id: str) -> Iterator[None]:
-        """While a document's new version is written, nothing counts on its old content."""
-        content = self._one("SELECT content FROM documents WHERE document_id = ?", document_id)
-        change = "UPDATE OR IGNORE documents SET content = ? WHERE document_id = ?"
-        self._tables.do(change, None, document_id)
-        try:
-            yield
-        except BaseException:
-            self._tables.do(change, content, document_id)
-            raise
+    def hold(self, document_id: str) -> None:
+        """A new version is on its way: nothing counts on the old content any more."""
+        self._tables.do("UPDATE documents SET held = TRUE WHERE document_id = ?", document_id)
+
+    def let_go(self, document_id: str) -> None:
+        """The new version came to nothing: the old content is there to stay."""
+        self._tables.do("UPDATE documents SET held = FALSE WHERE document_id = ?", document_id)
 
     def owner(self, source: str) -> Entry | None:
         """The document that is found at this place."""
@@ -216,23 +212,37 @@ class Catalogue:
         self._tables.do(_PLACE, source, entry.number)
         return touched | {entry}
 
+    def bequeath(self, source: str) -> set[Entry]:
+        """What is inside a file is found inside another one with the same content, too."""
+        owner = self.owner(source)
+        heir = owner and self._one(_OTHER_PLACE, owner.number, source)
+        touched: set[Entry] = set()
+        for member in self.members(source) if heir else ():
+            moved = f"{heir}{member.removeprefix(source)}"
+            if not self.owner(moved):
+                touched |= self.share(moved, self._at(member))
+        return touched
+
+    def make_room(self, sources: Collection[str], members: Collection[str]) -> set[Entry]:
+        """A file's new version comes, with these members: places inside it that are no more go.
+
+        So do its own where the old version stays, as it is at another place too.
+        """
+        touched: set[Entry] = set()
+        for source in sources:
+            touched |= self._drop_each(self.members(source).difference(members))
+            owner = self.owner(source)
+            if owner and not set(self.sources_of(owner)).issubset(sources):
+                touched |= self._drop_each([source])
+        return touched
+
     def release(self, source: str) -> set[Entry]:
         """Take a place away from its document, and with it the places inside that file.
 
         Where the same file is at another place, its members are found there from now on.
         """
-        entry = self._at(source)
-        touched = {entry}
-        heir = self._one(_OTHER_PLACE, entry.number, source)
-        for member in self.members(source):
-            inside = self._at(member)
-            moved = f"{heir}{member.removeprefix(source)}"
-            if heir and not self.owner(moved):
-                self.share(moved, inside)
-            self._drop(member)
-            touched.add(inside)
-        self._drop(source)
-        return touched
+        touched = self.bequeath(source)
+        return touched | self._drop_each([source, *self.members(source)])
 
     def forget(self, entry: Entry) -> bool:
         """A document is no more; False where it is, in a version that came after this entry."""
@@ -240,8 +250,12 @@ class Catalogue:
         gone = self._tables.do("DELETE FROM documents WHERE number = ?", entry.number)
         return gone.rowcount > 0
 
-    def _drop(self, source: str) -> None:
-        self._tables.do("DELETE FROM places WHERE source = ?", source)
+    def _drop_each(self, sources: Iterable[str]) -> set[Entry]:
+        touched: set[Entry] = set()
+        for source in sources:
+            touched.add(self._at(source))
+            self._tables.do("DELETE FROM places WHERE source = ?", source)
+        return touched
 
     # The tables
 

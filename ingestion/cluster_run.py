@@ -32,8 +32,7 @@ class ClusterRun(Run):
             todo = {source.name: (source, content) async for source, content in claims}
         orders: list[Order] = []
         for source, content in todo.values():
-            content.document_id = ledger.id_for(content)
-            orders.append(Order(source, ledger.draft(content)))
+            orders.append(Order(source, ledger.reserve(content)))
         async with aclosing(self._cluster.deliveries(orders)) as deliveries:
             async for delivery in deliveries:
                 if delivery.name not in todo:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ _IN_ONE_GO = 128  # documents that are entered before others get their turn: som
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Content:
     """New content on its way into the store, and the places where it was found so far."""
 
@@ -68,7 +68,9 @@ class Ledger:
         self._progress = progress
         self._catalogue = Catalogue()
         self._coming: dict[Key, Content] = {}
+        self._members: dict[str, Content] = {}  # which come, by their place inside a file
         self._relocated: set[Entry] = set()
+        self._urgent: set[Entry] = set()  # to be relocated before anything more is stored
         self._torn: set[str] = set()  # files that have a member which could not be stored
         self._done = self._total = 0
         self.report = IngestReport()
@@ -108,11 +110,17 @@ class Ledger:
             self.report.unchanged += 1
             self._tell(source)
             return None
-        if coming := self._coming.get(key):
-            coming.sources.append(source)
+        moved = self._catalogue.bequeath(source)  # before anything in it becomes something else
+        self._relocated |= moved
+        self._urgent |= moved
+        coming = self._coming.get(key)
+        content = self._coming[key] = coming or Content(key, [])
+        content.sources.append(source)
+        if MEMBER in source:
+            self._members[source] = content
+        if coming:
             self.report.shared += 1
             return None
-        self._coming[key] = content = Content(key, [source])
         return content
 
     def wanted(
@@ -139,7 +147,8 @@ class Ledger:
 
     def drop(self, content: Content, failure: Failure) -> None:
         """New content came to nothing, wherever it was found."""
-        self._coming.pop(content.key, None)
+        self._arrived(content)
+        self._catalogue.let_go(content.document_id)
         for source in content.sources:
             self.fail(replace(failure, source=source))
             parent = parent_of(source)
@@ -156,12 +165,21 @@ class Ledger:
 
     # Versions
 
-    def draft(self, content: Content) -> Document:
-        """All of a document that does not depend on what is in its file."""
+    def reserve(self, content: Content) -> Document:
+        """Decide under which id new content is to be stored, if that was not done before.
+
+        From now on nothing counts on what the document held.
+
+        Returns:
+            All of the document that does not depend on what is in its file.
+        """
         first = content.sources[0]
-        document_id = content.document_id or self.id_for(content)
+        if not content.document_id:
+            books = self._catalogue
+            content.document_id = books.id_for(content.key, content.sources, self._new_id)
+            books.hold(content.document_id)
         return Document(
-            document_id=document_id,
+            document_id=content.document_id,
             title="",
             source=first,
             sources=list(content.sources),
@@ -174,10 +192,6 @@ class Ledger:
             ingested_at=datetime.now(UTC).isoformat(),
         )
 
-    def id_for(self, content: Content) -> str:
-        """The id under which new content is to be stored."""
-        return self._catalogue.id_for(content.key, content.sources, self._new_id)
-
     def is_new(self, document: Document) -> bool:
         """Whether the index holds no version of a document."""
         return not self._catalogue.knows(document.document_id)
@@ -187,14 +201,19 @@ class Ledger:
         if not self._torn.isdisjoint(document.sources):
             raise PermanentError("a file inside it could not be stored", hint="run again")
 
+    def is_early(self, content: Content, prepared: Prepared, ahead: Collection[Content]) -> bool:
+        """Whether a file's members are still to come, other than with what is stored before it.
+
+        One that is elsewhere too may be read there, and come late. Once the file itself stands,
+        nothing would tell the next run that it is missing.
+        """
+        coming = (self._members.get(member) for member in prepared.members)
+        return any(each and each is not content and each not in ahead for each in coming)
+
     async def begin(self, content: Content, prepared: Prepared, chunks: int) -> Document | None:
         """The version that is to be stored; None where it is a copy that nobody wants."""
-        # A file's members that are no more go first: once its own new version stands,
-        # nothing would tell the next run of them.
-        for member in self._catalogue.members(prepared.source) - {*prepared.members}:
-            if self._catalogue.owner(member):
-                await self._settle(self._catalogue.release(member))
-        document = completed(self.draft(content), prepared, chunks)
+        await self._place_members(content, prepared)
+        document = completed(self.reserve(content), prepared, chunks)
         flags = self._copies.flags(document.document_id, prepared.signature)
         if flags and self._copies.unwanted:
             await self._leave_out(content)
@@ -202,21 +221,31 @@ class Ledger:
         self._copies.remember(document.document_id, prepared.signature)
         return document.model_copy(update={"flags": [*document.flags, *flags]})
 
-    @contextmanager
-    def replacing(self, document: Document) -> Iterator[None]:
-        """While a new version is written, nothing counts on the old content."""
-        with self._catalogue.replacing(document.document_id):
-            try:
-                yield
-            except BaseException:
-                self._copies.forget(document.document_id)
-                raise
+    async def _place_members(self, content: Content, prepared: Prepared) -> None:
+        """Members that are no more go before the file's new version stands, and those that the
+        index has from elsewhere are noted: nothing would tell the next run of them.
+        """
+        books = self._catalogue
+        touched = books.make_room(content.sources, prepared.members)
+        await self._settle(touched)
+        placed = {owner for member in prepared.members if (owner := books.owner(member))}
+        self._urgent |= self._relocated & (placed | touched)
+
+    async def note_places(self) -> None:
+        """Write down what must be known of a file's members before the file itself stands."""
+        await self._relocate(self._urgent)
+        self._urgent.clear()
+
+    def undo(self, content: Content, failure: Failure) -> None:
+        """The store refused a version that was begun."""
+        self._copies.forget(content.document_id)
+        self.drop(content, failure)
 
     async def end(self, content: Content, document: Document) -> None:
         """A version stands in the store."""
         report, updated = self.report, not self.is_new(document)
         self._copies.remember(document.document_id, document.signature)
-        del self._coming[content.key]
+        self._arrived(content)
         entry, touched = self._catalogue.put(document.document_id, content.key, content.sources)
         if content.sources != document.sources:  # found at another place meanwhile
             self._relocated.add(entry)
@@ -229,8 +258,13 @@ class Ledger:
         for source in content.sources:
             self._tell(source)
 
+    def _arrived(self, content: Content) -> None:
+        self._coming.pop(content.key, None)
+        for source in content.sources:
+            self._members.pop(source, None)
+
     async def _leave_out(self, content: Content) -> None:
-        del self._coming[content.key]
+        self._arrived(content)
         self.report.skipped += len(content.sources)
         for source in content.sources:
             if self._catalogue.owner(source):  # it is no longer what it was
@@ -268,9 +302,13 @@ class Ledger:
     async def close(self) -> None:
         """Write down where documents are found now."""
         await self._settle([*self._relocated])
-        for entry in self._relocated:
+        await self._relocate(self._relocated)
+
+    async def _relocate(self, entries: Collection[Entry]) -> None:
+        for entry in self._relocated.intersection(entries):
             sources = self._catalogue.sources_of(entry)
             await self._store.relocate(entry.document_id, self._scope, sources)
+            self._relocated.discard(entry)
 
     async def _gone(self, paths: Sequence[str | Path], present: set[str]) -> set[str]:
         """Places under `paths` that could be looked into and hold nothing any more."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -169,20 +169,37 @@ class Run:
     # Writing
 
     async def _write(self) -> None:
+        early: list[_Finished] = []
         while finished := await self._encoded.take(_WRITTEN):
-            versions: list[_Version] = []
-            for content, prepared, chunks in finished:
-                if document := await self._ledger.begin(content, prepared, len(chunks)):
-                    versions.append((content, document, chunks))
-            await self._store_all(versions)
+            early = await self._write_some([*finished, *early])
+        patient = True
+        while early:
+            waiting = await self._write_some(early, patient=patient)
+            patient = len(waiting) < len(early)  # or they wait for each other
+            early = waiting
+
+    async def _write_some(
+        self, finished: Sequence[_Finished], *, patient: bool = True
+    ) -> list[_Finished]:
+        """Store what may be stored now; returns what has to wait."""
+        versions: list[_Version] = []
+        ahead: set[Content] = set()
+        early: list[_Finished] = []
+        for content, prepared, chunks in finished:
+            if patient and self._ledger.is_early(content, prepared, ahead):
+                early.append((content, prepared, chunks))
+                continue
+            ahead.add(content)
+            if document := await self._ledger.begin(content, prepared, len(chunks)):
+                versions.append((content, document, chunks))
+        await self._ledger.note_places()
+        await self._store_all(versions)
+        return early
 
     async def _store_all(self, versions: list[_Version]) -> None:
         """In one go where the store can; one that it refuses costs nothing but itself."""
         try:
-            with ExitStack() as held:
-                for _, document, _ in versions:
-                    held.enter_context(self._ledger.replacing(document))
-                await self._bring_in(versions)
+            await self._bring_in(versions)
         except Exception as error:
             if len(versions) > 1:
                 for version in versions:
@@ -192,7 +209,7 @@ class Run:
             if self._refused >= _PATIENCE:
                 raise
             ((content, document, _),) = versions
-            self._ledger.drop(content, explain(document.source, error))
+            self._ledger.undo(content, explain(document.source, error))
         else:
             self._refused = 0
             for content, document, _ in versions:

@@ -9,14 +9,21 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import TransientError
 from app.core.types import MEMBER, Scope
+from ingestion.ledger import Content
+from ingestion.prepare import Prepared
+from ingestion.run import Run
 from tests.unit.ingestion.bench import HERE, Bench, counts, stopped
+
+ONE, TWO, THREE = "# A\n\nOne.\n", "# B\n\nTwo.\n", "# C\n\nThree.\n"
 
 
 def archive(members: Mapping[str, str | bytes]) -> bytes:
@@ -156,6 +163,85 @@ async def test_an_archive_whose_member_could_not_be_stored_is_read_again(bench: 
     assert sorted(await places(bench)) == ["One", "Two", "a.zip"]
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["came", "gone"])
+async def test_a_run_killed_before_its_end_leaves_no_place_out_and_none_too_many(
+    bench: Bench, gone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.docs / "c.md").write_bytes(b"# C\n\nThree.\n")
+    with_copy = archive({"x.md": b"# A\n\nOne.\n", "y.md": b"# C\n\nThree.\n"})
+    without = archive({"x.md": b"# A\n\nOne.\n"})
+    (bench.docs / "a.zip").write_bytes(with_copy if gone else without)
+    await bench.run()
+    (bench.docs / "a.zip").write_bytes(without if gone else with_copy)
+
+    async def killed(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch, suppress(asyncio.CancelledError):
+        patch.setattr(bench.store, "relocate", killed)
+        await bench.run()
+    await bench.run()
+
+    assert sorted((await places(bench))["C"]) == (["c.md"] if gone else ["a.zip!/y.md", "c.md"])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x.md": ONE},
+        {"x.md": ONE, "y.md": THREE},
+        {"x.md": ONE, "y.md": TWO, "z.md": THREE},
+        {"z.md": THREE},
+    ],
+    ids=["one goes", "one changes", "one comes", "all change"],
+)
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+async def test_of_two_equal_archives_one_may_change_and_the_other_keeps_what_is_in_it(
+    bench: Bench, changed: dict[str, str], known: bool
+) -> None:
+    both = archive({"x.md": ONE, "y.md": TWO})
+    (bench.docs / "a.zip").write_bytes(both)
+    (bench.docs / "b.zip").write_bytes(both)
+    if known:
+        bench.write("c.md", THREE)
+    await bench.run()
+    (bench.docs / "a.zip").write_bytes(archive(changed))
+
+    await bench.run()
+
+    wanted = {"C": {"c.md"}} if known else {}
+    for name, members in (("a.zip", changed), ("b.zip", {"x.md": ONE, "y.md": TWO})):
+        for inside, text in members.items():
+            wanted.setdefault(text[2], set()).add(f"{name}!/{inside}")
+    found = {title: {*sources} for title, sources in (await places(bench)).items()}
+    assert {title: found[title] for title in found if "zip" not in title} == wanted
+    documents = await bench.store.documents(HERE)
+    stand = {Path(source).name for document in documents for source in document.sources}
+    assert stand >= {"a.zip", "b.zip"}
+
+
+async def test_an_archive_stands_only_after_what_is_in_it_even_where_that_is_read_elsewhere(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("c.md", THREE)
+    (bench.docs / "a.zip").write_bytes(archive({"x.md": ONE, "y.md": THREE}))
+    prepare, add, stored = Run._prepare, bench.store.add, list[str]()
+
+    async def slow(run: Run, content: Content, prepared: Prepared) -> None:
+        await asyncio.sleep(0.3 if prepared.title == "C" else 0)
+        await prepare(run, content, prepared)
+
+    async def noted(versions: Sequence[Any]) -> None:
+        stored.extend(document.title for document, _ in versions)
+        await add(versions)
+
+    monkeypatch.setattr(Run, "_prepare", slow)
+    monkeypatch.setattr(bench.store, "add", noted)
+    await bench.run()
+
+    assert stored == ["A", "C", "a.zip"]
+
+
 async def test_archives_in_archives_end_somewhere(bench: Bench) -> None:
     data = b"# Deep\n\nTreasure.\n"
     for level in range(6):
@@ -168,7 +254,7 @@ async def test_archives_in_archives_end_somewhere(bench: Bench) -> None:
     assert report.added == 4
 
 
-TEXTS = st.sampled_from(["# A\n\nOne.\n", "# B\n\nTwo.\n", "# C\n\nThree.\n"])
+TEXTS = st.sampled_from([ONE, TWO, THREE])
 ARCHIVES = st.dictionaries(st.sampled_from(["x.md", "y.md"]), TEXTS, min_size=1)
 SHARE = st.dictionaries(st.sampled_from(["a.zip", "b.zip", "c.md"]), ARCHIVES)
 
@@ -177,6 +263,9 @@ SHARE = st.dictionaries(st.sampled_from(["a.zip", "b.zip", "c.md"]), ARCHIVES)
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(states=st.lists(st.tuples(SHARE, st.none() | st.integers(0, 3)), min_size=1, max_size=4))
+@example(  # what is in the first archive comes with a file that is written after it
+    [({"a.zip": {"x.md": TWO}, "b.zip": {"x.md": ONE}, "c.md": {"x.md": TWO}}, 1)]
+)
 async def test_whatever_happens_to_archives_the_index_ends_as_their_mirror(
     bench: Bench, states: list[tuple[dict[str, dict[str, str]], int | None]]
 ) -> None:

@@ -1,8 +1,9 @@
 """What a tenant's index holds, by content and by place, while a run goes on.
 
-Content is stored once, whatever the number of places where it was found. A place has one
-content: when it gets another, the document that had it loses the place. A document without
-a place is to be deleted, unless its content turns up elsewhere before that.
+Content is stored once, whatever the number of places where it was found; what is inside a file
+is inside each of its copies. A place has one content: when it gets another, the document that
+had it loses the place. A document without a place is to be deleted, unless its content turns up
+elsewhere before that.
 
 All of it is on disk, see `scratch`: memory does not grow with the number of files. A call takes
 some 10 us.
@@ -13,36 +14,39 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import accumulate, repeat
 from pathlib import PurePath
 from typing import Any
 
-from app.core.types import MEMBER, Document
+from app.core.types import MEMBER, Document, parent_of
 from ingestion.scratch import Scratch
 
 _TABLES = """
     CREATE TABLE found (
         document_id TEXT PRIMARY KEY, ingested_at TEXT, content_hash TEXT, content TEXT,
-        sources TEXT, signature TEXT
+        sources TEXT, signature TEXT, seal TEXT
     ) WITHOUT ROWID;
     CREATE TABLE documents (
         number INTEGER PRIMARY KEY AUTOINCREMENT, document_id TEXT UNIQUE, content TEXT UNIQUE,
-        held INTEGER DEFAULT FALSE
+        seal TEXT, held INTEGER DEFAULT FALSE
     );
     CREATE TABLE places (source TEXT PRIMARY KEY, number INTEGER, nth INTEGER) WITHOUT ROWID;
     CREATE INDEX places_of ON places (number, nth);
 """
 # Of a document that is heard of twice, the version that was ingested last.
 _NOTE = """
-    INSERT INTO found VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-        (ingested_at, content_hash, content, sources, signature) =
+    INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+        (ingested_at, content_hash, content, sources, signature, seal) =
         (excluded.ingested_at, excluded.content_hash, excluded.content, excluded.sources,
-         excluded.signature)
+         excluded.signature, excluded.seal)
     WHERE (excluded.ingested_at, excluded.content_hash) > (ingested_at, content_hash)
 """
 _IN_ORDER = """
-    SELECT document_id, content, sources, signature FROM found ORDER BY ingested_at, document_id
+    SELECT document_id, content, sources, signature, seal FROM found
+    ORDER BY ingested_at, document_id
 """
+_ADD = "INSERT INTO documents (document_id, content, seal) VALUES (?, ?, ?) RETURNING number"
 _BY_ID = "SELECT number, document_id FROM documents WHERE document_id = ?"
 _BY_CONTENT = "SELECT number, document_id FROM documents WHERE content = ? AND NOT held"
 _BY_PLACE = "SELECT number, document_id FROM documents JOIN places USING (number) WHERE source = ?"
@@ -50,7 +54,18 @@ _PLACE = """
     INSERT INTO places
     SELECT ?1, ?2, ifnull(max(nth), 0) + 1 FROM places WHERE number = ?2
 """
-_OTHER_PLACE = "SELECT source FROM places WHERE number = ? AND source <> ? ORDER BY nth"
+_SEAL = "SELECT seal FROM documents WHERE number = ?"
+_SEALED = "SELECT number, document_id, seal FROM documents WHERE seal <> ''"
+# Of a file that is nowhere any more, what was inside is nowhere either: it is to be read again.
+_HOLD_LOST = """
+    UPDATE documents SET held = TRUE WHERE number = ?1 AND seal <> ''
+    AND NOT EXISTS (SELECT 1 FROM places WHERE number = ?1)
+"""
+_INSIDE = """
+    SELECT source, content FROM places JOIN documents USING (number)
+    WHERE source >= ? AND source < ?
+"""
+_OTHER_PLACES = "SELECT source FROM places WHERE number = ? AND source <> ? ORDER BY nth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,17 @@ class Key:
 
     def __str__(self) -> str:
         return json.dumps([self.content_hash, self.suffix, sorted(self.tags)])
+
+
+def seal(source: str, members: Mapping[str, str]) -> str:
+    """A digest of the files inside a file; empty where there are none.
+
+    Args:
+        source: Of the file.
+        members: The sources of those inside, with the hash of each one's content.
+    """
+    inside = sorted((place.removeprefix(source), of) for place, of in members.items() if of)
+    return sha256(json.dumps(inside).encode()).hexdigest() if inside else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +131,7 @@ class Catalogue:
                     str(Key.of(document.source, document.content_hash, document.tags)),
                     json.dumps(document.sources or [document.source]),
                     document.signature,
+                    document.seal,
                 )
                 for document in documents
             ),
@@ -116,10 +143,17 @@ class Catalogue:
         Yields each one's id, its signature, and the entries that lost a place to it: what a
         killed run left, documents that still name a place of a later one.
         """
-        for document_id, content, sources, signature in self._tables.rows(_IN_ORDER):
-            _, touched = self._put(document_id, content, json.loads(sources))
+        for document_id, content, sources, signature, sealed in self._tables.rows(_IN_ORDER):
+            _, touched = self._put(document_id, content, json.loads(sources), sealed)
             yield document_id, signature, touched
         self._tables.do("DELETE FROM found")
+
+    def check_members(self) -> None:
+        """A file is to be read again where a killed run left other members than it has."""
+        for number, document_id, sealed in self._tables.rows(_SEALED):
+            places = self.sources_of(Entry(number, document_id))
+            if any(seal(place, self._inside(place)) != sealed for place in places):
+                self.hold(document_id)
 
     def __len__(self) -> int:
         return int(self._one("SELECT count(*) FROM documents"))
@@ -165,10 +199,7 @@ class Catalogue:
 
     def members(self, container: str) -> set[str]:
         """The places inside a file."""
-        first = container + MEMBER
-        inside = "SELECT source FROM places WHERE source >= ? AND source < ?"
-        after = first[:-1] + chr(ord(first[-1]) + 1)
-        return {source for (source,) in self._tables.rows(inside, first, after)}
+        return {*self._inside(container)}
 
     def id_for(self, key: Key, sources: Sequence[str], new_id: Callable[[str], str]) -> str:
         """The id under which new content is to be stored.
@@ -181,7 +212,7 @@ class Catalogue:
             sources: Where it was found, the first of which gives its name to a new document.
             new_id: Makes an id out of a name.
         """
-        owner = self.owner(sources[0])
+        owner = next(filter(None, map(self.owner, sources)), None)
         if owner and set(self.sources_of(owner)) <= set(sources):
             return owner.document_id
         names = accumulate(repeat(f"\n{key.content_hash}"), initial=sources[0])
@@ -189,60 +220,80 @@ class Catalogue:
 
     # Changes
 
-    def put(self, document_id: str, key: Key, sources: Iterable[str]) -> tuple[Entry, set[Entry]]:
+    def put(
+        self, document_id: str, key: Key, sources: Iterable[str], sealed: str = ""
+    ) -> tuple[Entry, set[Entry]]:
         """Add a document, or its new version; other documents lose these places."""
-        return self._put(document_id, str(key), sources)
+        return self._put(document_id, str(key), sources, sealed)
 
     def _put(
-        self, document_id: str, content: str, sources: Iterable[str]
+        self, document_id: str, content: str, sources: Iterable[str], sealed: str
     ) -> tuple[Entry, set[Entry]]:
         if old := self._entry(_BY_ID, document_id):
             self.forget(old)
         self._tables.do("UPDATE documents SET content = NULL WHERE content = ?", content)
-        added = "INSERT INTO documents (document_id, content) VALUES (?, ?) RETURNING number"
-        entry = Entry(self._one(added, document_id, content), document_id)
+        entry = Entry(self._one(_ADD, document_id, content, sealed), document_id)
         touched: set[Entry] = set()
         for source in sources:
-            touched |= self.share(source, entry)
+            touched |= self._place(source, entry)
         return entry, touched - {entry}
 
     def share(self, source: str, entry: Entry) -> set[Entry]:
-        """Note that a document's content is at this place too."""
+        """Note that a document's content is at this place too, and what is inside that file."""
+        left = self._drop_each(self.members(source)) if not self.owner(source) else set()
+        return left | self._place(source, entry)
+
+    def _place(self, source: str, entry: Entry) -> set[Entry]:
         touched = self.release(source) if self.owner(source) else set()
         self._tables.do(_PLACE, source, entry.number)
+        for original in self._others(entry, source)[:1]:
+            touched |= self._copy_members(original, source)
+        container = parent_of(source)
+        if container and (owner := self.owner(container)):
+            for copy in self._others(owner, container):
+                touched |= self._copy(source, container, copy)
         return touched | {entry}
 
-    def bequeath(self, source: str) -> set[Entry]:
-        """What is inside a file is found inside another one with the same content, too."""
-        owner = self.owner(source)
-        heir = owner and self._one(_OTHER_PLACE, owner.number, source)
-        touched: set[Entry] = set()
-        for member in self.members(source) if heir else ():
-            moved = f"{heir}{member.removeprefix(source)}"
-            if not self.owner(moved):
-                touched |= self.share(moved, self._at(member))
-        return touched
+    def outdate(self, source: str) -> set[Entry]:
+        """A file that holds others has new content: what is inside may change from now on.
 
-    def make_room(self, sources: Collection[str], members: Collection[str]) -> set[Entry]:
-        """A file's new version comes, with these members: places inside it that are no more go.
-
-        So do its own where the old version stays, as it is at another place too.
+        Nothing counts on its old version any more, but for other places where that still is,
+        nor on those of the files inside it that hold others.
         """
         touched: set[Entry] = set()
-        for source in sources:
-            touched |= self._drop_each(self.members(source).difference(members))
-            owner = self.owner(source)
-            if owner and not set(self.sources_of(owner)).issubset(sources):
-                touched |= self._drop_each([source])
+        for container in sorted({source} | self.members(source)):
+            owner = self.owner(container)
+            if not (owner and self._one(_SEAL, owner.number)):
+                continue
+            if self._others(owner, container):
+                touched |= self._bequeath(container) | self._drop_each([container])
+            else:
+                self.hold(owner.document_id)
         return touched
+
+    def make_room(self, sources: Iterable[str], members: Collection[str]) -> set[Entry]:
+        """A file's new version comes, with these members: places inside it that are no more go."""
+        inside = set().union(*map(self.members, sources))
+        return self._drop_each(inside.difference(members))
 
     def release(self, source: str) -> set[Entry]:
-        """Take a place away from its document, and with it the places inside that file.
+        """Take a place away from its document, and with it the places inside that file."""
+        return self._bequeath(source) | self._drop_each([source, *self.members(source)])
 
-        Where the same file is at another place, its members are found there from now on.
-        """
-        touched = self.bequeath(source)
-        return touched | self._drop_each([source, *self.members(source)])
+    def _bequeath(self, source: str) -> set[Entry]:
+        copies = self._others(self._at(source), source) if self.members(source) else []
+        return set().union(*(self._copy_members(source, copy) for copy in copies))
+
+    def _copy_members(self, container: str, copy: str) -> set[Entry]:
+        members = self.members(container)
+        return set().union(*(self._copy(member, container, copy) for member in members))
+
+    def _copy(self, member: str, container: str, copy: str) -> set[Entry]:
+        """What is inside a file is inside its copy, unless that one is inside it."""
+        place, entry = f"{copy}{member.removeprefix(container)}", self._at(member)
+        if copy.startswith(container + MEMBER) or self.owner(place) == entry:
+            return set()
+        return self.share(place, entry)
 
     def forget(self, entry: Entry) -> bool:
         """A document is no more; False where it is, in a version that came after this entry."""
@@ -255,9 +306,22 @@ class Catalogue:
         for source in sources:
             touched.add(self._at(source))
             self._tables.do("DELETE FROM places WHERE source = ?", source)
+        for entry in touched:
+            self._tables.do(_HOLD_LOST, entry.number)
         return touched
 
     # The tables
+
+    def _inside(self, container: str) -> dict[str, str]:
+        """The places inside a file, with the hashes of what is there."""
+        first = container + MEMBER
+        after = first[:-1] + chr(ord(first[-1]) + 1)
+        found = self._tables.rows(_INSIDE, first, after)
+        return {source: json.loads(content)[0] if content else "" for source, content in found}
+
+    def _others(self, entry: Entry, source: str) -> list[str]:
+        found = self._tables.rows(_OTHER_PLACES, entry.number, source)
+        return [source for (source,) in found]
 
     def _at(self, source: str) -> Entry:
         owner = self.owner(source)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from app.core.errors import PermanentError
 from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore
 from app.core.types import MEMBER, Document, Scope, parent_of
-from ingestion.catalogue import Catalogue, Entry, Key
+from ingestion.catalogue import Catalogue, Entry, Key, seal
 from ingestion.copies import Copies, CopyPolicy
 from ingestion.prepare import Prepared, Unexpected
 from ingestion.sources import coverage
@@ -32,7 +32,7 @@ _IN_ONE_GO = 128  # documents that are entered before others get their turn: som
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Content:
     """New content on its way into the store, and the places where it was found so far."""
 
@@ -68,9 +68,7 @@ class Ledger:
         self._progress = progress
         self._catalogue = Catalogue()
         self._coming: dict[Key, Content] = {}
-        self._members: dict[str, Content] = {}  # which come, by their place inside a file
         self._relocated: set[Entry] = set()
-        self._urgent: set[Entry] = set()  # to be relocated before anything more is stored
         self._torn: set[str] = set()  # files that have a member which could not be stored
         self._done = self._total = 0
         self.report = IngestReport()
@@ -91,6 +89,8 @@ class Ledger:
                 await asyncio.sleep(0)
             self._copies.remember(document_id, signature)
             stale |= touched
+        if not self._copies.unwanted:  # or members are left out on purpose
+            self._catalogue.check_members()
         await self._settle(stale)
 
     def discard(self) -> None:
@@ -110,17 +110,12 @@ class Ledger:
             self.report.unchanged += 1
             self._tell(source)
             return None
-        moved = self._catalogue.bequeath(source)  # before anything in it becomes something else
-        self._relocated |= moved
-        self._urgent |= moved
-        coming = self._coming.get(key)
-        content = self._coming[key] = coming or Content(key, [])
-        content.sources.append(source)
-        if MEMBER in source:
-            self._members[source] = content
-        if coming:
+        self._relocated |= self._catalogue.outdate(source)
+        if coming := self._coming.get(key):
+            coming.sources.append(source)
             self.report.shared += 1
             return None
+        self._coming[key] = content = Content(key, [source])
         return content
 
     def wanted(
@@ -147,9 +142,10 @@ class Ledger:
 
     def drop(self, content: Content, failure: Failure) -> None:
         """New content came to nothing, wherever it was found."""
-        self._arrived(content)
-        self._catalogue.let_go(content.document_id)
+        self._coming.pop(content.key, None)
         for source in content.sources:
+            if owner := self._catalogue.owner(source):
+                self._catalogue.let_go(owner.document_id)
             self.fail(replace(failure, source=source))
             parent = parent_of(source)
             while parent:
@@ -201,18 +197,9 @@ class Ledger:
         if not self._torn.isdisjoint(document.sources):
             raise PermanentError("a file inside it could not be stored", hint="run again")
 
-    def is_early(self, content: Content, prepared: Prepared, ahead: Collection[Content]) -> bool:
-        """Whether a file's members are still to come, other than with what is stored before it.
-
-        One that is elsewhere too may be read there, and come late. Once the file itself stands,
-        nothing would tell the next run that it is missing.
-        """
-        coming = (self._members.get(member) for member in prepared.members)
-        return any(each and each is not content and each not in ahead for each in coming)
-
     async def begin(self, content: Content, prepared: Prepared, chunks: int) -> Document | None:
         """The version that is to be stored; None where it is a copy that nobody wants."""
-        await self._place_members(content, prepared)
+        await self._settle(self._catalogue.make_room(content.sources, prepared.members))
         document = completed(self.reserve(content), prepared, chunks)
         flags = self._copies.flags(document.document_id, prepared.signature)
         if flags and self._copies.unwanted:
@@ -220,21 +207,6 @@ class Ledger:
             return None
         self._copies.remember(document.document_id, prepared.signature)
         return document.model_copy(update={"flags": [*document.flags, *flags]})
-
-    async def _place_members(self, content: Content, prepared: Prepared) -> None:
-        """Members that are no more go before the file's new version stands, and those that the
-        index has from elsewhere are noted: nothing would tell the next run of them.
-        """
-        books = self._catalogue
-        touched = books.make_room(content.sources, prepared.members)
-        await self._settle(touched)
-        placed = {owner for member in prepared.members if (owner := books.owner(member))}
-        self._urgent |= self._relocated & (placed | touched)
-
-    async def note_places(self) -> None:
-        """Write down what must be known of a file's members before the file itself stands."""
-        await self._relocate(self._urgent)
-        self._urgent.clear()
 
     def undo(self, content: Content, failure: Failure) -> None:
         """The store refused a version that was begun."""
@@ -245,9 +217,11 @@ class Ledger:
         """A version stands in the store."""
         report, updated = self.report, not self.is_new(document)
         self._copies.remember(document.document_id, document.signature)
-        self._arrived(content)
-        entry, touched = self._catalogue.put(document.document_id, content.key, content.sources)
-        if content.sources != document.sources:  # found at another place meanwhile
+        del self._coming[content.key]
+        entry, touched = self._catalogue.put(
+            document.document_id, content.key, content.sources, document.seal
+        )
+        if self._catalogue.sources_of(entry) != document.sources:  # found elsewhere meanwhile
             self._relocated.add(entry)
         report.updated += updated
         report.added += not updated
@@ -258,13 +232,8 @@ class Ledger:
         for source in content.sources:
             self._tell(source)
 
-    def _arrived(self, content: Content) -> None:
-        self._coming.pop(content.key, None)
-        for source in content.sources:
-            self._members.pop(source, None)
-
     async def _leave_out(self, content: Content) -> None:
-        self._arrived(content)
+        del self._coming[content.key]
         self.report.skipped += len(content.sources)
         for source in content.sources:
             if self._catalogue.owner(source):  # it is no longer what it was
@@ -302,13 +271,9 @@ class Ledger:
     async def close(self) -> None:
         """Write down where documents are found now."""
         await self._settle([*self._relocated])
-        await self._relocate(self._relocated)
-
-    async def _relocate(self, entries: Collection[Entry]) -> None:
-        for entry in self._relocated.intersection(entries):
+        for entry in self._relocated:
             sources = self._catalogue.sources_of(entry)
             await self._store.relocate(entry.document_id, self._scope, sources)
-            self._relocated.discard(entry)
 
     async def _gone(self, paths: Sequence[str | Path], present: set[str]) -> set[str]:
         """Places under `paths` that could be looked into and hold nothing any more."""
@@ -353,5 +318,6 @@ def completed(draft: Document, prepared: Prepared, chunks: int) -> Document:
         "flags": list(prepared.flags),
         "chunks": chunks,
         "signature": prepared.signature,
+        "seal": seal(prepared.source, prepared.members),
     }
     return draft.model_copy(update=found)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.core.errors import FootnoteError, PermanentError
@@ -63,7 +63,8 @@ class Prepared:
     """A document that only needs its vectors.
 
     `texts` are what the encoders read of `chunks`, in the same order; `members` are the
-    sources of all files inside it, those that failed among them. `language` is None where
+    sources of all files inside it, with the hash of each one's content, which is empty where
+    one failed. `language` is None where
     only the classifier may tell, see `ingestion.describe`; `signature` is MinHash in base64.
     """
 
@@ -76,7 +77,7 @@ class Prepared:
     chunks: Sequence[Chunk]
     texts: Sequence[str]
     signature: str = ""
-    members: Sequence[str] = ()
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,13 @@ class Preparer:
         except Exception as error:
             yield explain(name, error)
             return
-        members: list[str] = []
+        members: dict[str, str] = {}
         for member in parsed.members:
             inside = f"{name}{MEMBER}{member.name}"
             for outcome in self._of(member.data, inside, depth=depth + 1):
-                members.append(outcome.source)
                 yield outcome
+                stored = outcome.content_hash if isinstance(outcome, Prepared) else ""
+                members[outcome.source] = stored
         try:
             prepared = self._cut(parsed, hashlib.sha256(data).hexdigest(), title, members)
         except Exception as error:
@@ -133,7 +135,7 @@ class Preparer:
             yield prepared
 
     def _cut(
-        self, parsed: ParsedDocument, content_hash: str, title: str, members: Sequence[str]
+        self, parsed: ParsedDocument, content_hash: str, title: str, members: Mapping[str, str]
     ) -> Prepared:
         title = title or parsed.title
         chunks = self._chunker.cut(parsed)

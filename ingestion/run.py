@@ -169,32 +169,12 @@ class Run:
     # Writing
 
     async def _write(self) -> None:
-        early: list[_Finished] = []
         while finished := await self._encoded.take(_WRITTEN):
-            early = await self._write_some([*finished, *early])
-        patient = True
-        while early:
-            waiting = await self._write_some(early, patient=patient)
-            patient = len(waiting) < len(early)  # or they wait for each other
-            early = waiting
-
-    async def _write_some(
-        self, finished: Sequence[_Finished], *, patient: bool = True
-    ) -> list[_Finished]:
-        """Store what may be stored now; returns what has to wait."""
-        versions: list[_Version] = []
-        ahead: set[Content] = set()
-        early: list[_Finished] = []
-        for content, prepared, chunks in finished:
-            if patient and self._ledger.is_early(content, prepared, ahead):
-                early.append((content, prepared, chunks))
-                continue
-            ahead.add(content)
-            if document := await self._ledger.begin(content, prepared, len(chunks)):
-                versions.append((content, document, chunks))
-        await self._ledger.note_places()
-        await self._store_all(versions)
-        return early
+            versions: list[_Version] = []
+            for content, prepared, chunks in finished:
+                if document := await self._ledger.begin(content, prepared, len(chunks)):
+                    versions.append((content, document, chunks))
+            await self._store_all(versions)
 
     async def _store_all(self, versions: list[_Version]) -> None:
         """In one go where the store can; one that it refuses costs nothing but itself."""
@@ -216,7 +196,7 @@ class Run:
                 await self._ledger.end(content, document)
 
     async def _bring_in(self, versions: list[_Version]) -> None:
-        """In order: once a file stands, no later run looks for members that are missing."""
+        """In order, a file after its members, so that it is never found without them."""
         new: list[tuple[Document, Sequence[EncodedChunk]]] = []
         for _, document, chunks in versions:
             self._ledger.refuse_torn(document)

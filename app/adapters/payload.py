@@ -56,6 +56,7 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
         "heading": chunk.heading,
         "context": chunk.context,
         "signature": "" if chunk.ordinal else document.signature,
+        "seal": "" if chunk.ordinal else document.seal,
         "live": int(live),  # a number: the embedded engine matches no booleans
     }
 

@@ -214,6 +214,8 @@ class Document(Model):
     ingested_at: str
     signature: str = Field("", exclude=True)
     """MinHash of the text in base64, by which near-duplicates are told; not shown."""
+    seal: str = Field("", exclude=True)
+    """Digest of the files inside it, by which it is told whether one is missing; not shown."""
 
 
 class Scores(Model):

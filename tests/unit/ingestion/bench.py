@@ -30,7 +30,7 @@ class CountingEncoder:
     name: str = "counting"
     dimensions: int = DIMENSIONS
     max_tokens: int = 256
-    seen: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list, repr=False)
     before: Callable[[str], None] = lambda text: None
     """Called with the texts of every call."""
 

@@ -107,6 +107,15 @@ def test_where_a_container_is_found_twice_its_members_outlive_the_first() -> Non
     assert _places(books) == {"zip": ["b.zip"], "in": ["b.zip!/c.md"]}
 
 
+def test_an_archive_inside_itself_is_no_endless_matter() -> None:
+    books = Catalogue()
+
+    books.put("it", _key("it"), ["r.zip", "r.zip!/r.zip"])
+    books.release("r.zip")
+
+    assert _places(books) == {"it": []}
+
+
 def test_a_version_that_could_not_be_written_leaves_the_old_one_to_count_on() -> None:
     books = Catalogue()
     entry, _ = books.put("one", _key("old"), ["a.md"])

@@ -32,7 +32,9 @@ MANY = "# Leave\n\n" + "Everyone has 25 days of annual leave a year. " * 99
 
 def test_what_is_sent_arrives_to_the_last_bit() -> None:
     version = made("a.md", ["annual leave ", "Überstunden \ud7ff"])
-    prepared = Prepared("a.md", "hash", "A", 1, "german", ("hidden",), (), (), members=("a.md!/b",))
+    prepared = Prepared(
+        "a.md", "hash", "A", 1, "german", ("hidden",), (), (), members={"a.md!/b": ""}
+    )
     sent = [
         Delivery("a.md", prepared, version.chunks, 2),
         Delivery("a.md", prepared, Staged(7)),

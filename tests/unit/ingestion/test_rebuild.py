@@ -47,7 +47,7 @@ class Model:
     name: str = "model"
     dimensions: int = DIMENSIONS
     max_tokens: int = bundled.MAX_TOKENS
-    seen: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list, repr=False)
     blind: bool = False
     """Whether every text is the same to it."""
 
@@ -470,7 +470,8 @@ class Archive:
             for one in self.preparer._of(data, member, "", depth=1):
                 yield one
         for one in self.preparer.documents(source):
-            yield one if isinstance(one, Failure) else replace(one, members=members)
+            listed = dict.fromkeys(members, "")
+            yield one if isinstance(one, Failure) else replace(one, members=listed)
 
 
 async def test_members_are_read_again_with_one_look_into_their_file(library: Library) -> None:

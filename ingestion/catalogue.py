@@ -290,8 +290,8 @@ class Catalogue:
 
     def _copy(self, member: str, container: str, copy: str) -> set[Entry]:
         """What is inside a file is inside its copy, unless that one is inside it."""
-        place, entry = f"{copy}{member.removeprefix(container)}", self._at(member)
-        if copy.startswith(container + MEMBER) or self.owner(place) == entry:
+        place, entry = f"{copy}{member.removeprefix(container)}", self.owner(member)
+        if not entry or copy.startswith(container + MEMBER) or self.owner(place) == entry:
             return set()
         return self.share(place, entry)
 

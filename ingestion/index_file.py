@@ -56,7 +56,7 @@ class IndexWriter:
 
     def add(self, document: Document, chunks: Sequence[EncodedChunk]) -> None:
         """Write a document."""
-        self._line({"document": document.model_dump(mode="json")})
+        self._line({"document": {**document.model_dump(mode="json"), **document.not_shown()}})
         for encoded in chunks:
             self._line({"chunk": _from_chunk(encoded)})
         self._documents += 1

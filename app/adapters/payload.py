@@ -55,8 +55,7 @@ def to_payload(document: Document, chunk: Chunk, *, live: bool) -> dict[str, Any
         "page": chunk.page,
         "heading": chunk.heading,
         "context": chunk.context,
-        "signature": "" if chunk.ordinal else document.signature,
-        "seal": "" if chunk.ordinal else document.seal,
+        **({} if chunk.ordinal else document.not_shown()),
         "live": int(live),  # a number: the embedded engine matches no booleans
     }
 

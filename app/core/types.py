@@ -217,6 +217,10 @@ class Document(Model):
     seal: str = Field("", exclude=True)
     """Digest of the files inside it, by which it is told whether one is missing; not shown."""
 
+    def not_shown(self) -> dict[str, str]:
+        """The fields that a dump leaves out, for places that keep documents."""
+        return {"signature": self.signature, "seal": self.seal}
+
 
 class Scores(Model):
     """What each stage said of a passage; None where a stage did not see it."""

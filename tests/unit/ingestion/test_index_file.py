@@ -53,6 +53,8 @@ def versions(draw: st.DrawFn) -> list[Version]:
             "document_id": str(number),
             "title": draw(words),
             "flags": flags,
+            "signature": draw(words),
+            "seal": draw(words),
             "ingested_at": "2026-01-01T00:00:00+00:00",  # not now: the same file every time
         }
         found.append((document.model_copy(update=changes), chunks))

@@ -19,7 +19,8 @@ from app.core.errors import PermanentError
 from app.core.exchange import Failure, IngestReport
 from app.core.ports import ChunkStore
 from app.core.types import MEMBER, Document, Scope, parent_of
-from ingestion.catalogue import Catalogue, Entry, Key, seal
+from ingestion.books import Entry, Key
+from ingestion.catalogue import Catalogue, seal
 from ingestion.copies import Copies, CopyPolicy
 from ingestion.prepare import Prepared, Unexpected
 from ingestion.sources import coverage
@@ -90,7 +91,9 @@ class Ledger:
             self._copies.remember(document_id, signature)
             stale |= touched
         if not self._copies.unwanted:  # or members are left out on purpose
-            self._catalogue.check_members()
+            for nth, _ in enumerate(self._catalogue.check_members()):
+                if not nth % _IN_ONE_GO:
+                    await asyncio.sleep(0)
         await self._settle(stale)
 
     def discard(self) -> None:
@@ -190,7 +193,7 @@ class Ledger:
 
     def is_new(self, document: Document) -> bool:
         """Whether the index holds no version of a document."""
-        return not self._catalogue.knows(document.document_id)
+        return not self._catalogue.with_id(document.document_id)
 
     def refuse_torn(self, document: Document) -> None:
         """Raise PermanentError for a file that would stand without one of its members."""

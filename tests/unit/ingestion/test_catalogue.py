@@ -6,7 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.core.types import Document
-from ingestion.catalogue import Catalogue, Key
+from ingestion.books import Key
+from ingestion.catalogue import Catalogue
 
 
 def _key(content: str) -> Key:

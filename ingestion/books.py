@@ -199,6 +199,11 @@ class Books:
         """Whether a document is found anywhere."""
         return self._one("SELECT 1 FROM places WHERE number = ?", entry.number) is not None
 
+    def other_place(self, entry: Entry, source: str) -> str | None:
+        """The first place of a document but for this one."""
+        found: str | None = self._one(f"{_OTHER_PLACES} LIMIT 1", entry.number, source)
+        return found
+
     def other_places(self, entry: Entry, source: str) -> list[str]:
         """The places of a document but for this one."""
         found = self._tables.rows(_OTHER_PLACES, entry.number, source)

@@ -34,12 +34,15 @@ class Catalogue(Books):
     def take_over(self) -> Iterator[tuple[str, str, set[Entry]]]:
         """Put the documents that were noted, in the order in which they were ingested.
 
-        Yields each one's id, its signature, and the entries that lost a place to it: what a
-        killed run left, documents that still name a place of a later one.
+        Yields each one's id, its signature, and the entries that are found elsewhere than the
+        register says: what a killed run left, documents that still name a place of a later one,
+        or not yet one in a copy of the file that holds them.
         """
-        for document_id, content, sources, signature, sealed in self.noted():
-            _, touched = self._put(document_id, content, json.loads(sources), sealed)
-            yield document_id, signature, touched
+        for document_id, content, said, signature, sealed in self.noted():
+            sources = json.loads(said)
+            entry, touched = self._put(document_id, content, sources, sealed)
+            moved = self.sources_of(entry) != sources
+            yield document_id, signature, touched | {entry} if moved else touched
 
     def check_members(self) -> Iterator[None]:
         """A file is to be read again where a killed run left other members than it has.
@@ -91,18 +94,25 @@ class Catalogue(Books):
 
     def share(self, source: str, entry: Entry) -> set[Entry]:
         """Note that a document's content is at this place too, and what is inside that file."""
-        left = self._drop_each(self.members(source)) if not self.owner(source) else set()
-        return left | self._place(source, entry)
+        return self._clear(source) | self._place(source, entry)
+
+    def _clear(self, source: str) -> set[Entry]:
+        return set() if self.owner(source) else self._drop_each(self.members(source))
 
     def _place(self, source: str, entry: Entry) -> set[Entry]:
-        touched = self.release(source) if self.owner(source) else set()
-        self.add_place(source, entry)
-        for original in self.other_places(entry, source)[:1]:
-            touched |= self._copy_members(original, source)
+        """... and what comes into a file is inside its copies, too."""
+        touched = self._place_here(source, entry)
         container = parent_of(source)
         if container and (owner := self.owner(container)):
             for copy in self.other_places(owner, container):
                 touched |= self._copy(source, container, copy)
+        return touched
+
+    def _place_here(self, source: str, entry: Entry) -> set[Entry]:
+        touched = self.release(source) if self.owner(source) else set()
+        self.add_place(source, entry)
+        if self.holds_files(entry) and (original := self.other_place(entry, source)):
+            touched |= self._copy_members(original, source)
         return touched | {entry}
 
     def outdate(self, source: str) -> set[Entry]:
@@ -116,7 +126,7 @@ class Catalogue(Books):
             owner = self.owner(container)
             if not (owner and self.holds_files(owner)):
                 continue
-            if self.other_places(owner, container):
+            if self.other_place(owner, container):
                 touched |= self._bequeath(container) | self._drop_each([container])
             else:
                 self.hold(owner.document_id)
@@ -132,8 +142,9 @@ class Catalogue(Books):
         return self._bequeath(source) | self._drop_each([source, *self.members(source)])
 
     def _bequeath(self, source: str) -> set[Entry]:
-        copies = self.other_places(self._at(source), source) if self.members(source) else []
-        return set().union(*(self._copy_members(source, copy) for copy in copies))
+        """What is inside a file stays inside one of its copies at least."""
+        copy = self.other_place(self._at(source), source) if self.members(source) else None
+        return self._copy_members(source, copy) if copy else set()
 
     def _copy_members(self, container: str, copy: str) -> set[Entry]:
         members = self.members(container)
@@ -144,7 +155,7 @@ class Catalogue(Books):
         place, entry = f"{copy}{member.removeprefix(container)}", self.owner(member)
         if not entry or copy.startswith(container + MEMBER) or self.owner(place) == entry:
             return set()
-        return self.share(place, entry)
+        return self._clear(place) | self._place_here(place, entry)
 
     def _drop_each(self, sources: Iterable[str]) -> set[Entry]:
         touched: set[Entry] = set()

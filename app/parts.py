@@ -317,6 +317,7 @@ def skills(
         sure=answer.short,
         clear=answer.highlight,
         most=answer.max_sentences,
+        margin=answer.margin,
     )
     local = LocalVerifier(scorer, threshold=answer.supported)
     filters = filter_reader(settings, gateway)

@@ -46,6 +46,8 @@ class ExtractiveReader:
         sure: How sure of a place the reader must be for a short answer; beyond 1: never.
         clear: How sure of it to highlight its words in their sentence; likewise.
         most: How many sentences at the most.
+        margin: How much worse than the best they may be, in log-odds: what is beside the point
+            costs a reader more than it says.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ExtractiveReader:
         sure: float,
         clear: float,
         most: int,
+        margin: float,
     ) -> None:
         self._ranker = ranker
         self._reader = reader
@@ -66,6 +69,7 @@ class ExtractiveReader:
         self._sure = sure
         self._clear = clear
         self._most = most
+        self._margin = margin
 
     async def write(
         self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
@@ -95,7 +99,7 @@ class ExtractiveReader:
     def _sentences(
         self, units: Sequence[_Unit], scores: Sequence[float], places: Sequence[_Place]
     ) -> Iterator[Quote]:
-        """The best sentences, best first."""
+        """The best sentences, best first, as far as they are near the best."""
         likely: dict[int, float] = {}
         for place in places:
             likely[id(place.unit)] = likely.get(id(place.unit), 0.0) + place.probability
@@ -105,8 +109,8 @@ class ExtractiveReader:
         ]
         ranked = sorted(zip(weighed, units, strict=True), key=lambda pair: -pair[0])
         shown: list[Quote] = []
-        for _, unit in ranked:
-            if len(shown) == self._most:
+        for weight, unit in ranked:
+            if len(shown) == self._most or weight < ranked[0][0] - self._margin:
                 return
             if not any(_overlap(unit.quote, quote) for quote in shown):
                 shown.append(unit.quote)

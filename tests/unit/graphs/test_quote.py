@@ -42,6 +42,7 @@ async def written(
     threshold: float = 0.0,
     sure: float = 0.0,
     clear: float = 0.0,
+    margin: float = 3.0,
 ) -> list[DraftSentence]:
     ranker, reader, scorer = parts
     passages = [
@@ -55,7 +56,7 @@ async def written(
     judged = await ranker.judge(question, passages)
     evidence = [Evidence(n, p, p.start, p.text) for n, p in enumerate(judged, start=1)]
     writer = ExtractiveReader(
-        ranker, reader, scorer, threshold=threshold, sure=sure, clear=clear, most=2
+        ranker, reader, scorer, threshold=threshold, sure=sure, clear=clear, most=2, margin=margin
     )
     return [s async for s in writer.write(question, evidence, "", Run(deadline_ms=60_000))]
 
@@ -83,6 +84,18 @@ async def test_who_is_not_sure_of_the_place_quotes_the_sentence(parts: Parts) ->
     sentences = await written(parts, "When was the plant in Lund opened?", [PLANT], sure=2.0)
 
     assert sentences[0].text == "The plant in Lund was opened in 1987."
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_sentence_beside_the_point_is_not_shown_only_to_fill_up(parts: Parts) -> None:
+    question = "When was the plant in Lund opened?"
+
+    near = await written(parts, question, [PUMP, PLANT], sure=2.0)
+    filled = await written(parts, question, [PUMP, PLANT], sure=2.0, margin=99.0)
+
+    assert [sentence.text for sentence in near] == ["The plant in Lund was opened in 1987."]
+    assert [sentence.text for sentence in filled[:1]] == [sentence.text for sentence in near]
+    assert len(filled) == 2
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -48,6 +48,7 @@ _PLACE = """
     SELECT ?1, ?2, ifnull(max(nth), 0) + 1 FROM places WHERE number = ?2
 """
 _SEAL = "SELECT seal FROM documents WHERE number = ?"
+_LET_GO = "UPDATE documents SET held = FALSE WHERE document_id = ? AND seal = ''"
 _SEALED = "SELECT number, document_id, seal FROM documents WHERE seal <> ''"
 _HOLD_LOST = """
     UPDATE documents SET held = TRUE WHERE number = ?1 AND seal <> ''
@@ -149,12 +150,14 @@ class Books:
         self._tables.do("UPDATE documents SET held = TRUE WHERE document_id = ?", document_id)
 
     def let_go(self, document_id: str) -> None:
-        """The new version came to nothing: the old content is there to stay."""
-        self._tables.do("UPDATE documents SET held = FALSE WHERE document_id = ?", document_id)
+        """The new version came to nothing: the old content is there to stay.
+
+        But not that of a file that holds others: some of them may have changed already.
+        """
+        self._tables.do(_LET_GO, document_id)
 
     def hold_lost(self, entry: Entry) -> None:
-        """Of a file that is nowhere any more, what was inside is nowhere either: nothing counts
-        on its content."""
+        """Nothing counts on a file that is nowhere any more: what was inside is nowhere, either."""
         self._tables.do(_HOLD_LOST, entry.number)
 
     def sealed(self) -> Iterator[tuple[Entry, str]]:

@@ -64,8 +64,8 @@ class Prepared:
 
     `texts` are what the encoders read of `chunks`, in the same order; `members` are the
     sources of all files inside it, with the hash of each one's content, which is empty where
-    one failed. `language` is None where
-    only the classifier may tell, see `ingestion.describe`; `signature` is MinHash in base64.
+    one failed. `language` is None where only the classifier may tell, see `ingestion.describe`;
+    `signature` is MinHash in base64.
     """
 
     source: str

@@ -165,8 +165,8 @@ class AnswerSettings(Section):
     max_rewrites: int = Field(2, ge=0, le=5, description="rounds of rewriting thin questions")
     max_drafts: Positive = Field(2, description="drafts before abstaining")
     max_sentences: Positive = Field(3, description="sentences the extractive reader quotes")
-    # With it the sentences shown agree twice as well with the answers marked in XQuAD as without,
-    # and what is highlighted in them no worse: `python -m eval.bench reading`.
+    # On XQuAD the sentences shown agree with the marked answers by F1 11.8 %, by 6.3 with a default
+    # of 99, and what is highlighted by 58.4 and 58.0: `python -m eval.bench reading --questions 75`.
     margin: float = Field(
         3.0,
         ge=0,

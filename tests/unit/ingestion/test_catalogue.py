@@ -128,6 +128,19 @@ def test_a_version_that_could_not_be_written_leaves_the_old_one_to_count_on() ->
     assert books.with_key(_key("old")) == entry
 
 
+def test_an_archive_that_could_not_be_replaced_is_not_counted_on_as_its_members_may_have_been() -> (
+    None
+):
+    books = Catalogue()
+    books.put("zip", _key("old"), ["a.zip"], "seal")
+    books.put("in", _key("i"), ["a.zip!/c.md"])
+
+    books.outdate("a.zip")
+    books.let_go("zip")
+
+    assert books.with_key(_key("old")) is None
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), max_size=30))
 @settings(max_examples=60)
 @example([("b", "w"), ("a", "w"), ("b", "x"), ("b", "y"), ("a", "y"), ("b", "x")])

@@ -166,7 +166,8 @@ class AnswerSettings(Section):
     max_drafts: Positive = Field(2, description="drafts before abstaining")
     max_sentences: Positive = Field(3, description="sentences the extractive reader quotes")
     # On XQuAD the sentences shown agree with the marked answers by F1 11.8 %, by 6.3 with a default
-    # of 99, and what is highlighted by 58.4 and 58.0: `python -m eval.bench reading --questions 75`.
+    # of 99, and what is highlighted by 58.4 and 58.0, says `python -m eval.bench reading
+    # --questions 75`.
     margin: float = Field(
         3.0,
         ge=0,

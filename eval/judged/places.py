@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from app.core.ports import Reader, SentenceScorer
-from app.core.text import sentence_spans
+from app.core.text import Span, sentence_spans
 from app.core.types import Place
 from graphs.skills.answer_shape import answer_shape
-from graphs.skills.places import Likelihoods, probabilities
+from graphs.skills.places import Likelihoods
+from graphs.skills.second_look import Candidate, Sentence, weigh
 
 
-async def places_in(
+async def candidates_in(
     body: str, question: str, reader: Reader, scorer: SentenceScorer, context: str = ""
-) -> list[tuple[Place, float]]:
-    """The places that the reader finds, in whole sentences, and what is said of their sentence."""
+) -> list[tuple[Place, Candidate]]:
+    """The places that the reader finds, in whole sentences, and what is said for each."""
     (reading,) = await reader.read(question, [body])
-    sentences = sentence_spans(body)
-    texts = [body[sentence.start : sentence.end] for sentence in sentences]
+    spans = sentence_spans(body)
+    sentences = [Sentence.of(body, spans, number) for number in range(len(spans))]
+    texts = [sentence.alone for sentence in sentences]
     scores = await scorer.score_sentences(question, texts, [context] * len(texts))
-    return [
-        (place, score)
-        for place in reading.places
-        for sentence, score in zip(sentences, scores, strict=True)
-        if sentence.start <= place.start and place.end <= sentence.end
-    ]
+    found = []
+    for place in reading.places:
+        shape = answer_shape(question, body[place.start : place.end])
+        for span, sentence, score in zip(spans, sentences, scores, strict=True):
+            if span.start <= place.start and place.end <= span.end:
+                words = Span(place.start - span.start, place.end - span.start)
+                said = Likelihoods(place.confidence, score, shape=shape)
+                found.append((place, Candidate(sentence, words, said)))
+    return found
 
 
 async def best_place(
     body: str, question: str, reader: Reader, scorer: SentenceScorer, context: str = ""
 ) -> tuple[Place, float] | None:
     """The likeliest place and the probability of all that overlap it; None where there is none."""
-    found = await places_in(body, question, reader, scorer, context)
-    shares = probabilities(
-        [
-            Likelihoods(
-                place.confidence,
-                score,
-                shape=answer_shape(question, body[place.start : place.end]),
-            )
-            for place, score in found
-        ]
-    )
+    found = await candidates_in(body, question, reader, scorer, context)
+    shares = await weigh(question, [candidate for _, candidate in found], reader)
     ranked = sorted(zip(shares, found, strict=True), key=lambda pair: -pair[0])
     if not ranked:
         return None

@@ -10,7 +10,6 @@ not learn from, and what each half of the questions gives with the weights of th
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,54 +21,57 @@ from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from eval.bench.sides.reading_footnote import Marked, best_f1, read_marked
-from eval.judged.places import places_in
+from eval.judged.places import candidates_in
 from eval.training.pairs import SQUAD_HELD_OUT
-from graphs.skills.answer_shape import SIGNS, answer_shape
-from graphs.skills.places import log_odds
+from graphs.skills.places import AGAIN, AT_FIRST, Likelihoods, signs_of
+from graphs.skills.second_look import look_again
 
 _STEPS, _RATE, _DECAY = 150, 0.05, 1.5
 _LIKELIHOOD = 0.2
 """Of the logarithm beside the expected F1: questions that are far off still pull."""
-_NAMES = ("reader", "sentence", *SIGNS)
 _LITTLE = 1e-3
 _FACTORS = np.geomspace(0.5, 8, 33)
 Floats = NDArray[np.float64]
 Places = tuple[Floats, Floats]
-"""Of the places of one question: signs, shape (places, 2 + SIGNS), and F1 of each."""
+"""Of the places of one question: signs, shape (places, signs), and F1 of each."""
 
 
 def main() -> None:
     """Read, fit, measure, print."""
     marked = read_marked(Path(sys.argv[1]) / "squad2/part.json", "squad2")
     held_out = [m for m in marked if m.answers and m.key.split("/")[1] in SQUAD_HELD_OUT]
-    places = asyncio.run(_read(held_out))
-    halves = places[::2], places[1::2]
-    crossed = [measure(halves[1 - n], fit(halves[n])) for n in (0, 1)]
-    alone, every = np.eye(len(_NAMES))[0], fit(places)
-    told = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(_NAMES, every, strict=True))
-    sys.stdout.write(
-        f"{told}; F1 {np.mean(crossed):.1f} crosswise, "
-        f"{measure(places, alone):.1f} with the reader alone, {len(places)} questions\n"
-    )
+    for names, places in zip((AT_FIRST, AGAIN), asyncio.run(_read(held_out)), strict=True):
+        halves = places[::2], places[1::2]
+        crossed = [measure(halves[1 - n], fit(halves[n])) for n in (0, 1)]
+        alone, every = np.eye(len(names))[0], fit(places)
+        told = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, every, strict=True))
+        sys.stdout.write(
+            f"{told}; F1 {np.mean(crossed):.1f} crosswise, "
+            f"{measure(places, alone):.1f} with the reader alone, {len(places)} questions\n"
+        )
 
 
-async def _read(marked: Sequence[Marked]) -> list[Places]:
+async def _read(marked: Sequence[Marked]) -> tuple[list[Places], list[Places]]:
+    """Of each question, its places at first sight and those that were read again."""
     encoder, reader = BundledEncoder(), BundledReader()
     scorer = SentenceScorer.load(encoder)
-    found = []
+    first: list[Places] = []
+    again: list[Places] = []
     for one in marked:
-        places = await places_in(one.paragraph, one.question, reader, scorer)
-        if places:
-            said = [one.paragraph[place.start : place.end] for place, _ in places]
-            signs = [
-                (math.log(place.confidence), log_odds(score), *answer_shape(one.question, text))
-                for (place, score), text in zip(places, said, strict=True)
-            ]
-            f1 = [best_f1(text, one.answers) for text in said]
-            found.append((np.array(signs), np.array(f1)))
+        found = await candidates_in(one.paragraph, one.question, reader, scorer)
+        candidates = [candidate for _, candidate in found]
+        now = await look_again(one.question, candidates, reader)
+        f1 = [best_f1(one.paragraph[p.start : p.end], one.answers) for p, _ in found]
+        if found:
+            first.append(_rows([(c.said, f) for c, f in zip(candidates, f1, strict=True)]))
+            again.append(_rows([(n, f) for n, f in zip(now, f1, strict=True) if n]))
     await reader.close()
     await encoder.close()
-    return found
+    return first, again
+
+
+def _rows(places: Sequence[tuple[Likelihoods, float]]) -> Places:
+    return np.array([signs_of(said) for said, _ in places]), np.array([f1 for _, f1 in places])
 
 
 def fit(places: Sequence[Places]) -> Floats:
@@ -103,7 +105,7 @@ def _direction(places: Sequence[Places]) -> Floats:
         (torch.tensor(signs / spread, dtype=torch.float32), torch.tensor(f1, dtype=torch.float32))
         for signs, f1 in places
     ]
-    weights = torch.eye(len(_NAMES))[:2].sum(0).requires_grad_()
+    weights = torch.eye(len(spread))[:2].sum(0).requires_grad_()
     optimizer = torch.optim.Adam([weights], lr=_RATE)
     for _ in range(_STEPS):
         gained = torch.stack([(torch.softmax(x @ weights, 0) * f1).sum() for x, f1 in rows])

@@ -1,7 +1,8 @@
 """How likely each place is the answer's: the reader's word, its sentence's, its passage's, its own.
 
 The reader is good at which words of a sentence answer, and worse at which sentence does; that
-the scorer of sentences knows better. What the words themselves look like says the rest.
+the scorer of sentences knows better, and so does the reader itself when it sees little else (see
+`second_look.py`). What the words themselves look like says the rest.
 """
 
 from __future__ import annotations
@@ -12,14 +13,31 @@ from typing import NamedTuple
 
 from graphs.skills.answer_shape import SIGNS
 
-_READER, _SENTENCE, _PASSAGE = 0.37, 1.06, 0.43
-"""How much a log-probability and log-odds count; `eval/training/fit_places.py` prints the first
-two, the third was not fitted."""
-_SHAPE = dict(zip(SIGNS, (-1.33, 0.26, 0.72, 0.08, -1.27, 0.10, -0.82), strict=True))
-"""How much each sign of the words' shape counts; printed by the same."""
+AT_FIRST = ("reader", "sentence", *SIGNS)
+AGAIN = ("reader", "sentence", "again", "answerable", "relevance", *SIGNS)
+"""What counts for a place that was read once, and for one that was read again."""
+_AT_FIRST = (0.41, 1.14, -1.50, 0.36, 0.83, 0.05, -1.41, 0.12, -0.82)
+_AGAIN = (0.18, 0.39, 0.26, 0.22, 0.21, -1.04, -0.04, 0.26, -0.05, -0.88, 0.10, -0.39)
+"""How much a log-probability, log-odds and each sign of the words' shape count;
+`eval/training/fit_places.py` prints both."""
+_PASSAGE, _PASSAGE_AGAIN = 0.43, 0.15
+"""Likewise what is said of the passage, which was not fitted: as much of `sentence` both times."""
 # The best of seven that were tried on the sample handbook and 60 questions of the same articles.
 _OF_PASSAGE, _OF_PLACE, _HARDLY = 0.5, 0.3, 1e-3
-_LITTLE = 1e-4
+_LITTLE, _HARDLY_ANY = 1e-4, 1e-9
+
+
+class Again(NamedTuple):
+    """What the reader said when it read a place's sentence again, as a mean of its readings.
+
+    Args:
+        place: The logarithm of the place's probability.
+        answerable: Log-odds that what was read answers; likewise `relevance`.
+    """
+
+    place: float
+    answerable: float
+    relevance: float
 
 
 class Likelihoods(NamedTuple):
@@ -29,15 +47,22 @@ class Likelihoods(NamedTuple):
     sentence: float
     passage: float = 0.5
     shape: tuple[float, ...] = ()
+    again: Again | None = None
+
+
+def signs_of(place: Likelihoods) -> tuple[float, ...]:
+    """One number for each name in AT_FIRST, or AGAIN."""
+    said = math.log(max(place.reader, _HARDLY_ANY)), log_odds(place.sentence)
+    return (*said, *(place.again or ()), *place.shape)
 
 
 def probabilities(places: Sequence[Likelihoods]) -> list[float]:
-    """The probability of each place among all."""
+    """The probability of each place among all, all of which were read again, or none."""
+    again = all(place.again for place in places)
+    each, passage = (_AGAIN, _PASSAGE_AGAIN) if again else (_AT_FIRST, _PASSAGE)
     weights = [
-        _READER * math.log(max(place.reader, _LITTLE))
-        + _SENTENCE * log_odds(place.sentence)
-        + _PASSAGE * log_odds(place.passage)
-        + sum(weight * sign for weight, sign in zip(_SHAPE.values(), place.shape, strict=False))
+        sum(weight * sign for weight, sign in zip(each, signs_of(place), strict=False))
+        + passage * log_odds(place.passage)
         for place in places
     ]
     most = max(weights, default=0.0)

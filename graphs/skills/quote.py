@@ -18,7 +18,8 @@ from app.core.text import (
 )
 from graphs.context import DraftSentence, Evidence, Quote
 from graphs.skills.answer_shape import answer_shape
-from graphs.skills.places import Likelihoods, probabilities, sentence_weight
+from graphs.skills.places import Likelihoods, sentence_weight
+from graphs.skills.second_look import Candidate, Sentence, weigh
 
 _FEWEST_WORDS = 3
 _EDGES = "| "
@@ -124,24 +125,31 @@ class ExtractiveReader:
         scores: Sequence[float],
     ) -> list[_Place]:
         """Where in the sentences the answer may stand."""
+        found = [
+            (quote, unit, Likelihoods(confidence, score, quote.evidence.passage.score, shape))
+            for quote, confidence in await self._read(question, evidence)
+            for shape in [answer_shape(question, quote.text)]
+            for unit, score in zip(units, scores, strict=True)
+            if _within(quote, unit.quote)
+        ]
+        candidates = [
+            Candidate(unit.sentence, unit.span(quote), said) for quote, unit, said in found
+        ]
+        shares = await weigh(question, candidates, self._reader)
+        return [
+            _Place(quote, unit, share)
+            for (quote, unit, _), share in zip(found, shares, strict=True)
+        ]
+
+    async def _read(self, question: str, evidence: Sequence[Evidence]) -> list[tuple[Quote, float]]:
+        """The places that the reader finds, and how sure it is of each."""
         heads = [f"{item.context}\n" for item in evidence]
         texts = [head + item.text for head, item in zip(heads, evidence, strict=True)]
-        found: list[tuple[Quote, _Unit]] = []
-        said: list[Likelihoods] = []
-        for head, item, reading in zip(
-            heads, evidence, await self._reader.read(question, texts), strict=True
-        ):
-            for place in reading.places:
-                start, end = (item.start + at - len(head) for at in (place.start, place.end))
-                quote = Quote(item, start, end)
-                shape = answer_shape(question, quote.text)
-                for unit, score in zip(units, scores, strict=True):
-                    if _within(quote, unit.quote):
-                        found.append((quote, unit))
-                        said.append(Likelihoods(place.confidence, score, item.passage.score, shape))
+        readings = await self._reader.read(question, texts)
         return [
-            _Place(*where, probability)
-            for where, probability in zip(found, probabilities(said), strict=True)
+            (Quote(item, *(item.start + at - len(head) for at in place[:2])), place.confidence)
+            for head, item, reading in zip(heads, evidence, readings, strict=True)
+            for place in reading.places
         ]
 
 
@@ -173,6 +181,11 @@ def _within(one: Quote, other: Quote) -> bool:
 class _Unit:
     quote: Quote
     context: str
+    sentence: Sentence
+
+    def span(self, quote: Quote) -> Span:
+        """Where a quote within it stands in it."""
+        return Span(quote.start - self.quote.start, quote.end - self.quote.start)
 
 
 def _overlap(one: Quote, other: Quote) -> bool:
@@ -185,7 +198,8 @@ def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
     """What can be quoted; a table's row has its header as context, and is no unit itself."""
     found: list[_Unit] = []
     for item in evidence:
-        for span in _whole(item.text, sentence_spans(item.text)):
+        spans = [*_whole(item.text, sentence_spans(item.text))]
+        for number, span in enumerate(spans):
             text, context = item.text[span.start : span.end], item.context
             if text.isascii() and len(words(text)) < _FEWEST_WORDS:
                 continue  # a greeting, a name below a letter; other scripts have other words
@@ -196,7 +210,7 @@ def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
                 if header:
                     context += "\n" + item.text[header.start : header.end].strip()
             quote = Quote(item, item.start + span.start, item.start + span.end)
-            found.append(_Unit(quote, context))
+            found.append(_Unit(quote, context, Sentence.of(item.text, spans, number)))
     return found
 
 

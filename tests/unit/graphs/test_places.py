@@ -6,11 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.skills.answer_shape import SIGNS
-from graphs.skills.places import Likelihoods, probabilities, sentence_weight
+from graphs.skills.places import Again, Likelihoods, probabilities, sentence_weight
 
 SHARE = st.floats(0, 1)
 SHAPE = st.tuples(*[st.floats(-3, 3)] * len(SIGNS))
-PLACES = st.lists(st.builds(Likelihoods, SHARE, SHARE, SHARE, SHAPE), max_size=8)
+LOG_ODDS = st.floats(-20, 20)
+AGAIN = st.builds(Again, st.floats(-20, 0), LOG_ODDS, LOG_ODDS)
+ONCE = st.builds(Likelihoods, SHARE, SHARE, SHARE, SHAPE, st.none())
+TWICE = st.builds(Likelihoods, SHARE, SHARE, SHARE, SHAPE, AGAIN)
+PLACES = st.lists(ONCE, max_size=8) | st.lists(TWICE, max_size=8)
 
 
 @given(PLACES)
@@ -26,6 +30,17 @@ def test_a_sure_sentence_outweighs_a_place_in_one_that_says_nothing_of_it() -> N
     in_good_sentence, elsewhere = probabilities([Likelihoods(0.3, 0.8), Likelihoods(0.6, 0.1)])
 
     assert in_good_sentence > elsewhere
+
+
+def test_a_second_look_that_finds_the_answer_elsewhere_is_believed() -> None:
+    at_first = Likelihoods(0.4, 0.3), Likelihoods(0.3, 0.3)
+    again = Again(-6.0, -2.0, -3.0), Again(-0.2, 2.0, 1.0)
+    read = [said._replace(again=look) for said, look in zip(at_first, again, strict=True)]
+
+    first, other = probabilities(at_first)
+    assert first > other
+    first, other = probabilities(read)
+    assert first < other
 
 
 @given(SHARE, SHARE, SHARE, SHARE)

@@ -6,8 +6,7 @@ every passage is good enough, which no metric of the order need show: these two 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from eval.judged.certainty import auc
 from eval.metrics.score import Asked, Measure, Measures, Outcome, Score
 
 
@@ -30,9 +29,3 @@ def whole(outcome: Outcome) -> dict[str, Score]:
         why = "no pair of an answerable and an unanswerable question has reranked passages"
         return {"evidence_auc": Score(value=None, count=0, note=why)}
     return {"evidence_auc": Score(value=auc(sides[True], sides[False]), count=pairs)}
-
-
-def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Probability that a positive scores higher than a negative; a tie is half."""
-    won = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
-    return won / (len(positive) * len(negative))

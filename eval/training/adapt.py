@@ -30,8 +30,8 @@ from app.adapters.ranker import CalibratedRanker
 from app.adapters.reader import BundledReader
 from app.core.settings import Settings
 from app.wiring import open_footnote
+from eval.training.cases import read_all
 from eval.training.export_reader import quantized
-from eval.training.fit_ranking import read_all
 from eval.training.import_reader import read_graph
 from eval.training.learning import optimizer_of
 from eval.training.own_texts import Library, make_pairs, mined, read_library, searched

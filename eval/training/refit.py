@@ -20,7 +20,8 @@ from app.adapters.own_models import keep_ranking
 from app.adapters.ranker import QUESTION, CalibratedRanker, Logistic
 from app.core.settings import Settings
 from app.wiring import open_footnote
-from eval.training.fit_ranking import Case, fit_passages, read_all, record_of, signs_of
+from eval.training.cases import Case, read_all, signs_of
+from eval.training.logistic import fit_passages, record_of
 from eval.training.own_texts import make_pairs, read_library, searched
 from eval.training.trial import Verdict, compare, gains
 

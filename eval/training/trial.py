@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.ranker import CalibratedRanker
-from eval.training.fit_ranking import DEPTH, Case
+from eval.training.cases import DEPTH, Case
 
 LIKELIHOOD = 0.05
 """Of a gain as large by chance alone, below which it is believed."""

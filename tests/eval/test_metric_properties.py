@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.gates import judge
+from eval.judged.certainty import auc
 from eval.metrics.answers import contains, exact_match, token_f1
-from eval.metrics.evidence import auc
 from eval.metrics.latency import quantile
 from eval.metrics.retrieval import hit, ndcg, recall, reciprocal_rank
 from eval.metrics.score import Measure, Score, aggregate

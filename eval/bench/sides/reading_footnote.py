@@ -19,11 +19,11 @@ from app.adapters.sentence_scorer import SentenceScorer
 from app.core.exchange import Ask
 from app.core.types import Passage, Status
 from app.service import Footnote
+from eval.judged.certainty import auc, expected_calibration_error
 from eval.judged.index import SCOPE, open_filled
 from eval.judged.places import best_place
 from eval.judged.sets import JudgedSet, Text
 from eval.judged.sets import Question as Judged
-from eval.training.fit_ranking import auc, expected_calibration_error
 from eval.training.pairs import SQUAD_HELD_OUT
 
 _MARK = re.compile(r"\s*\[\d+\]")
@@ -168,5 +168,4 @@ def _drawn(marked: Sequence[Marked], most: int) -> list[Marked]:
 
 
 def _auc(told: Sequence[tuple[float, bool]]) -> float:
-    said, true = zip(*told, strict=True)
-    return auc(np.array(said), np.array(true))
+    return auc([said for said, true in told if true], [said for said, true in told if not true])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.training.fit_ranking import FEW, even_weights
+from eval.training.logistic import FEW, even_weights
 
 
 def test_two_questions_of_a_kind_do_not_outweigh_hundreds_of_another() -> None:

@@ -1,0 +1,143 @@
+"""Fitting the two models of the final score: of passages, and of whether a question is answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.adapters.ranker import QUESTION, VOICES, CalibratedRanker, Logistic
+from eval.training.cases import DEPTH, Case, Told
+
+FEW = 100
+"""Questions of a set, below which it weighs less than others: two do not speak for their kind."""
+_STEPS, _RATE, _DECAY = 600, 0.05, 1e-4
+_POINTWISE = 0.5
+_TURNS = 3
+_TOWARDS_PRIOR = 0.05
+Floats = NDArray[np.float64]
+
+
+def fit_passages(
+    ranker: CalibratedRanker, cases: Sequence[Case], prior: Logistic | None = None
+) -> Logistic:
+    """The model over VOICES.
+
+    What a passage's cluster says depends on the other voices' weights: fitted in turns.
+
+    Args:
+        prior: Weights that few questions are not to lead far away from.
+    """
+    for _ in range(_TURNS):
+        passage = _fit_passages(ranker, cases, prior)
+        ranker = copy(ranker)
+        ranker.passage = passage
+    return ranker.passage
+
+
+def _fit_passages(
+    ranker: CalibratedRanker, cases: Sequence[Case], prior: Logistic | None
+) -> Logistic:
+    import torch
+
+    lists = [c for c in cases if not c.held_out and c.answers[:DEPTH].any()]
+    rows = [
+        ranker.voices(c.question, c.passages[:DEPTH], c.readings[:DEPTH]) for c in lists
+    ]  # fmt: skip
+    every = np.concatenate(rows)
+    mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-6
+    if prior:
+        mean, spread = prior.mean, prior.spread
+    sizes = [len(r) for r in rows]
+    width = max(sizes)
+    x = torch.zeros(len(rows), width, len(VOICES))
+    y, mask = torch.zeros(len(rows), width), torch.zeros(len(rows), width)
+    for number, (row, case) in enumerate(zip(rows, lists, strict=True)):
+        x[number, : len(row)] = torch.tensor((row - mean) / spread, dtype=torch.float32)
+        y[number, : len(row)] = torch.tensor(case.answers[: len(row)], dtype=torch.float32)
+        mask[number, : len(row)] = 1
+    weight = torch.tensor(even_weights([c.kind for c in lists]), dtype=torch.float32)
+
+    def loss(weights: Any, intercept: Any) -> Any:
+        score = x @ weights + intercept
+        others = torch.logsumexp(score.masked_fill((mask == 0) | (y > 0), -1e9), 1, keepdim=True)
+        chosen = ((torch.logaddexp(score, others) - score) * y).sum(1) / y.sum(1)
+        each = torch.nn.functional.binary_cross_entropy_with_logits(score, y, reduction="none")
+        point = (each * mask).sum(1) / mask.sum(1)
+        return (weight * (chosen + _POINTWISE * point)).sum()
+
+    return _fitted(VOICES, loss, mean, spread, prior)
+
+
+def fit_questions(told: Sequence[Told]) -> Logistic:
+    """The model over QUESTION.
+
+    A set weighs as the root of its size: a small one of another kind is heard, and most
+    questions are still told as they are.
+    """
+    import torch
+
+    rows = np.stack([one.signs for one in told])
+    mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    x = torch.tensor((rows - mean) / spread, dtype=torch.float32)
+    y = torch.tensor([float(one.answered) for one in told])
+    sizes = Counter(one.kind for one in told)
+    roots = torch.tensor([sizes[one.kind] ** -0.5 for one in told])
+    weight = roots / roots.sum()
+
+    def loss(weights: Any, intercept: Any) -> Any:
+        score = x @ weights + intercept
+        each = torch.nn.functional.binary_cross_entropy_with_logits(score, y, reduction="none")
+        return (weight * each).sum()
+
+    return _fitted(QUESTION, loss, mean, spread)
+
+
+def _fitted(
+    names: tuple[str, ...],
+    loss: Callable[[Any, Any], Any],
+    mean: Floats,
+    spread: Floats,
+    prior: Logistic | None = None,
+) -> Logistic:
+    import torch
+
+    start = torch.zeros(len(names))
+    intercept = torch.zeros(1, requires_grad=True)
+    decay = _DECAY
+    if prior:
+        start = torch.tensor(prior.weights, dtype=torch.float32)
+        intercept = torch.tensor([prior.intercept], requires_grad=True)
+        decay = _TOWARDS_PRIOR
+    weights = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([weights, intercept], lr=_RATE)
+    for _ in range(_STEPS):
+        total = loss(weights, intercept) + decay * ((weights - start) ** 2).sum()
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        with torch.no_grad():
+            weights.clamp_(min=0.0)  # no voice may speak against what it says
+    found = weights.detach().numpy().astype(np.float64)
+    return Logistic(names, float(intercept.detach()), found, mean, spread)
+
+
+def even_weights(kinds: Sequence[str]) -> list[float]:
+    """Of each question, 1 in all: all sets of at least FEW weigh the same, smaller ones less."""
+    sizes = Counter(kinds)
+    weights = [1 / max(sizes[kind], FEW) for kind in kinds]
+    return [weight / sum(weights) for weight in weights]
+
+
+def record_of(model: Logistic) -> dict[str, Any]:
+    """A model as it is written."""
+    columns = {"weights": model.weights, "mean": model.mean, "spread": model.spread}
+    return {
+        "features": list(model.names),
+        "intercept": round(model.intercept, 4),
+        **{name: [round(float(v), 5) for v in column] for name, column in columns.items()},
+    }

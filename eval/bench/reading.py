@@ -50,7 +50,8 @@ def run(judged: Judged) -> Outcome:
             Bar("reading, calibration error", found["calibration"], _CALIBRATION),
         ],
         notes=[
-            f"XQuAD in English, {found['questions']} questions; an answer is what `ask` "
+            f"XQuAD in English, {found['given']} questions where the paragraph is given, "
+            f"{found['questions']} otherwise; an answer is what `ask` "
             "highlights in the sentences it shows, by default settings. SQuAD 2: two articles "
             f"that the reader did not learn from, {found['look_alikes']} questions. Calibration "
             "over both and xquad's taken-out ones"

@@ -47,7 +47,7 @@ def measure(*, data: str, cache: str, asked: int) -> dict[str, Any]:
     """Figures of reading; see `eval/bench/reading.py`.
 
     Args:
-        asked: At most so many questions of each set.
+        asked: At most so many questions of each set; where the paragraph is given, all are read.
     """
     return asyncio.run(_measure(Path(data), Path(cache), asked))
 
@@ -60,7 +60,7 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
     async with open_filled([_as_set("xquad", xquad)], cache) as (footnote, _):
         some = _drawn(xquad, asked)
         scorer = SentenceScorer.load(footnote.base.dense)
-        given = [await _given(reader, scorer, one) for one in some]
+        given = [await _given(reader, scorer, one) for one in xquad]
         found = [await _asked(footnote, one) for one in some]
         gone = [
             (await _certainty(footnote, ranker, one, without=taken), not taken)
@@ -79,6 +79,7 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
     said, true = (np.array(column) for column in zip(*told, strict=True))
     return {
         "questions": len(some),
+        "given": len(xquad),
         "look_alikes": len(alike),
         "f1_given": 100 * float(np.mean(given)),
         "f1_found": 100 * float(words.mean()),

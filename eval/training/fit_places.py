@@ -60,7 +60,7 @@ async def _read(marked: Sequence[Marked]) -> tuple[list[Places], list[Places]]:
     for one in marked:
         found = await candidates_in(one.paragraph, one.question, reader, scorer)
         candidates = [candidate for _, candidate in found]
-        now = await look_again(one.question, candidates, reader)
+        now = await look_again(one.question, candidates, reader, worth=0.0)  # more to learn from
         f1 = [best_f1(one.paragraph[p.start : p.end], one.answers) for p, _ in found]
         if found:
             first.append(_rows([(c.said, f) for c, f in zip(candidates, f1, strict=True)]))

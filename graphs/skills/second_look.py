@@ -16,8 +16,9 @@ from app.core.text import Span
 from app.core.types import Reading
 from graphs.skills.places import Again, Likelihoods, probabilities
 
-READ_AGAIN = 3
-"""Sentences."""
+READ_AGAIN, WORTH = 3, 0.1
+"""So many sentences at most; those that have at least this share of the probability. (All three
+find no more answers, and cost twice as much.)"""
 _UNNAMED = 1e-4
 """The probability of a place that is not among the few likeliest of its sentence."""
 
@@ -61,14 +62,20 @@ async def weigh(question: str, candidates: Sequence[Candidate], reader: Reader) 
 
 
 async def look_again(
-    question: str, candidates: Sequence[Candidate], reader: Reader
+    question: str, candidates: Sequence[Candidate], reader: Reader, *, worth: float = WORTH
 ) -> list[Likelihoods | None]:
-    """What is said for each candidate now; None outside of the likeliest sentences."""
+    """What is said for each candidate now; None outside of the likeliest sentences.
+
+    Args:
+        worth: A sentence with a lesser share of the probability is not read again, unless it is
+            the likeliest one.
+    """
     shares: defaultdict[Sentence, float] = defaultdict(float)
     at_first = probabilities([one.said for one in candidates])
     for one, share in zip(candidates, at_first, strict=True):
         shares[one.sentence] += share
-    likeliest = sorted(shares, key=shares.__getitem__, reverse=True)[:READ_AGAIN]
+    ranked = sorted(shares, key=shares.__getitem__, reverse=True)[:READ_AGAIN]
+    likeliest = [*ranked[:1], *(one for one in ranked[1:] if shares[one] >= worth)]
     views = [view for sentence in likeliest for view in (sentence.alone, sentence.around)]
     readings = iter(await reader.read(question, views))
     read = {sentence: (next(readings), next(readings)) for sentence in likeliest}

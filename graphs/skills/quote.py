@@ -199,8 +199,13 @@ def _overlap(one: Quote, other: Quote) -> bool:
 
 
 def _near_the_best(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Without a reranker nobody knows which: a score of the fusion alone is no probability."""
     said = [log_odds(item.passage.score) for item in evidence]
-    return [item for item, odds in zip(evidence, said, strict=True) if odds >= max(said) - _FAR]
+    return [
+        item
+        for item, odds in zip(evidence, said, strict=True)
+        if item.passage.scores.rerank is None or odds >= max(said) - _FAR
+    ]
 
 
 def _units(evidence: Sequence[Evidence]) -> list[_Unit]:

@@ -43,7 +43,10 @@ async def written(
     sure: float = 0.0,
     clear: float = 0.0,
     margin: float = 3.0,
+    scores: Sequence[float] = (),
+    reranked: bool = True,
 ) -> list[DraftSentence]:
+    """What is written of some texts, with these final scores in place of the ranker's."""
     ranker, reader, scorer = parts
     passages = [
         Passage(
@@ -54,6 +57,13 @@ async def written(
         for n, text in enumerate(texts)
     ]  # fmt: skip
     judged = await ranker.judge(question, passages)
+    judged[: len(scores)] = [
+        passage.model_copy(update={"score": score})
+        for passage, score in zip(judged, scores, strict=False)
+    ]
+    if not reranked:
+        unread = Scores(dense=0.5, bm25=5.0, fused=0.8)
+        judged = [passage.model_copy(update={"scores": unread}) for passage in judged]
     evidence = [Evidence(n, p, p.start, p.text) for n, p in enumerate(judged, start=1)]
     writer = ExtractiveReader(
         ranker, reader, scorer, threshold=threshold, sure=sure, clear=clear, most=2, margin=margin
@@ -84,6 +94,19 @@ async def test_who_is_not_sure_of_the_place_quotes_the_sentence(parts: Parts) ->
     sentences = await written(parts, "When was the plant in Lund opened?", [PLANT], sure=2.0)
 
     assert sentences[0].text == "The plant in Lund was opened in 1987."
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_passage_far_behind_the_best_is_not_quoted_and_a_near_one_is(parts: Parts) -> None:
+    question, texts = "How many people work at the plant in Lund?", [PUMP, PLANT]
+
+    near = await written(parts, question, texts, scores=[0.9, 0.6])
+    far = await written(parts, question, texts, scores=[0.9, 0.01])
+    of_fusion = await written(parts, question, texts, scores=[0.9, 0.01], reranked=False)
+
+    assert "240 people" in near[0].quotes[0].text
+    assert {q.evidence.text for sentence in far for q in sentence.quotes} == {PUMP}
+    assert PLANT in {q.evidence.text for sentence in of_fusion for q in sentence.quotes}
 
 
 @pytest.mark.asyncio(loop_scope="module")

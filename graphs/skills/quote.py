@@ -23,8 +23,9 @@ from graphs.skills.second_look import Candidate, Sentence, weigh
 
 _FEWEST_WORDS = 3
 _FAR = 4.0
-"""Log-odds by which a passage may be worse than the best to be quoted. Of 500 questions' sentences
-and places .1 % stood in others, which took up to three quarters of the time."""
+"""Log-odds by which a passage may be worse than the best to be quoted. With 405 questions of four
+sets .1 % of the sentences shown and .7 % of the places stood in others, which took up to three
+quarters of the time."""
 _EDGES = "| "
 """What stands around a table's row."""
 _LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")

@@ -46,7 +46,7 @@ class Likelihoods(NamedTuple):
     reader: float
     sentence: float
     passage: float = 0.5
-    shape: tuple[float, ...] = ()
+    shape: tuple[float, ...] = (0.0,) * len(SIGNS)
     again: Again | None = None
 
 
@@ -57,11 +57,14 @@ def signs_of(place: Likelihoods) -> tuple[float, ...]:
 
 
 def probabilities(places: Sequence[Likelihoods]) -> list[float]:
-    """The probability of each place among all, all of which were read again, or none."""
+    """The probability of each place among all, all of which were read again, or none.
+
+    Raises ValueError where only some were: those weigh otherwise.
+    """
     again = all(place.again for place in places)
     each, passage = (_AGAIN, _PASSAGE_AGAIN) if again else (_AT_FIRST, _PASSAGE)
     weights = [
-        sum(weight * sign for weight, sign in zip(each, signs_of(place), strict=False))
+        sum(weight * sign for weight, sign in zip(each, signs_of(place), strict=True))
         + passage * log_odds(place.passage)
         for place in places
     ]

@@ -200,12 +200,12 @@ def _overlap(one: Quote, other: Quote) -> bool:
 
 
 def _near_the_best(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Without a reranker nobody knows which: a score of the fusion alone is no probability."""
-    said = [log_odds(item.passage.score) for item in evidence]
+    """All of what no reranker has read: a score of the fusion alone is no probability."""
+    best = max((log_odds(item.passage.score) for item in evidence), default=0.0)
     return [
         item
-        for item, odds in zip(evidence, said, strict=True)
-        if item.passage.scores.rerank is None or odds >= max(said) - _FAR
+        for item in evidence
+        if item.passage.scores.rerank is None or log_odds(item.passage.score) >= best - _FAR
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +53,8 @@ def test_more_of_anything_never_makes_a_sentence_less_worth_showing(
     assert sentence_weight(max(sentence, more), passage, place) >= weight
     assert sentence_weight(sentence, max(passage, more), place) >= weight
     assert sentence_weight(sentence, passage, max(place, more)) >= weight
+
+
+def test_places_of_which_only_some_were_read_again_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        probabilities([Likelihoods(0.4, 0.3), Likelihoods(0.3, 0.3, again=Again(-0.2, 2.0, 1.0))])

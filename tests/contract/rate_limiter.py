@@ -1,4 +1,4 @@
-"""What every RateLimiter must do. A subclass gives the fixture `limiter`."""
+"""What every RateLimiter must do. A subclass gives the fixtures `limiter` and `quick`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import pytest
 
 from app.core.ports import RateLimiter
 
-RATE = "3/second"
+RATE = "3/minute"
+QUICK_RATE = "3/second"
 
 
 class RateLimiterContract:
-    """Three a second for each client."""
+    """Three at a time for each client."""
 
     @pytest.fixture
     async def limiter(self) -> RateLimiter:
+        """Counts by `RATE`, a window longer than any test takes on a busy machine."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def quick(self) -> RateLimiter:
+        """Counts by `QUICK_RATE`."""
         raise NotImplementedError
 
     async def test_a_client_gets_its_rate_and_then_the_time_to_wait(
@@ -24,14 +31,14 @@ class RateLimiterContract:
         waits = [await limiter.hit("client") for _ in range(5)]
 
         assert waits[:3] == [0, 0, 0]
-        assert all(0 < wait <= 1 for wait in waits[3:])
+        assert all(0 < wait <= 60 for wait in waits[3:])
 
-    async def test_after_the_wait_it_is_let_in_again(self, limiter: RateLimiter) -> None:
+    async def test_after_the_wait_it_is_let_in_again(self, quick: RateLimiter) -> None:
         for _ in range(3):
-            await limiter.hit("client")
-        await asyncio.sleep(await limiter.hit("client") + 0.05)
+            await quick.hit("client")
+        await asyncio.sleep(await quick.hit("client") + 0.05)
 
-        assert await limiter.hit("client") == 0
+        assert await quick.hit("client") == 0
 
     async def test_a_busy_client_does_not_lock_out_another(self, limiter: RateLimiter) -> None:
         for _ in range(5):

@@ -29,7 +29,7 @@ from tests.support.scripted_openai import (
 from tests.support.scripted_openai import Status as Failing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 MANNERS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 FAULTS: dict[str, Line] = {
     "429": Failing(429, retry_after=30),

@@ -94,7 +94,7 @@ def reader(settings: Settings) -> BundledReader:
 def ranker(settings: Settings, reader: Reader, other: Reranker | None) -> CalibratedRanker:
     """The final score, as fitted to the user's documents if it is."""
     own = find_ranking(data_dir(settings), other.name if other else reader.name)
-    return CalibratedRanker.load(reader, other, own or WEIGHTS)
+    return CalibratedRanker.load(reader, other, own or WEIGHTS, settled=settings.reranking.settled)
 
 
 def chunker(settings: Settings, dense: DenseEncoder) -> Chunker:

@@ -34,6 +34,11 @@ QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "window", "
 COMPARED = 50
 """Candidates among which the most promising are chosen, when the weights are fitted too."""
 _READ = ("relevance", "answerable", "confidence")
+FIRST_READ = 6
+"""Candidates that the reader reads before it asks which of the others can still matter."""
+UNREAD, HOPED = Reading(-2.9, -1.1), Reading(0.7, -1.1)
+"""What the reader says of the seventh to sixteenth candidate on average, over eight judged sets;
+and the relevance that one in ten of them reaches."""
 _FAR = 6.0  # log-odds beyond which nothing is surer
 _LITTLE = 1e-4
 Floats = NDArray[np.float64]
@@ -77,7 +82,10 @@ class CalibratedRanker:
         reader: Reads question and passage together.
         passage: Over VOICES.
         question: Over QUESTION.
-        reranker: A cross-encoder whose relevance counts in place of the reader's.
+        reranker: A cross-encoder whose relevance counts in place of the reader's; as nobody
+            knows its scale, it reads every passage.
+        settled: Reading ends when no passage left is likely to come among so many best ones;
+            0: all are read.
         fitted: Tells the models from others.
     """
 
@@ -88,6 +96,7 @@ class CalibratedRanker:
         question: Logistic,
         reranker: Reranker | None = None,
         *,
+        settled: int = 0,
         fitted: str = "",
     ) -> None:
         from py_rust_stemmers import SnowballStemmer
@@ -97,13 +106,19 @@ class CalibratedRanker:
         """All that determines the scores and what is read."""
         self._reader = reader
         self._reranker = reranker
+        self._settled = settled
         self.passage = passage
         self.question = question
         self._stemmer = SnowballStemmer("english")
 
     @classmethod
     def load(
-        cls, reader: Reader, reranker: Reranker | None = None, weights: Path = WEIGHTS
+        cls,
+        reader: Reader,
+        reranker: Reranker | None = None,
+        weights: Path = WEIGHTS,
+        *,
+        settled: int = 0,
     ) -> CalibratedRanker:
         """With fitted weights. Raises ConfigError when their file is damaged."""
         try:
@@ -113,7 +128,7 @@ class CalibratedRanker:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ConfigError("the final score's file is damaged", hint=REINSTALL) from error
         fitted = hashlib.sha256(data).hexdigest()[:12]
-        return cls(reader, passage, question, reranker, fitted=fitted)
+        return cls(reader, passage, question, reranker, settled=settled, fitted=fitted)
 
     def promising(self, passages: Sequence[Passage]) -> list[Passage]:
         """Candidates, those first that are most worth judging; best first by fused score.
@@ -127,18 +142,20 @@ class CalibratedRanker:
         return [*(some[i] for i in np.argsort(-scores, kind="stable")), *passages[COMPARED:]]
 
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
-        """The passages, in the same order, with their final score and what the reader said."""
+        """The passages, in the same order, with their final score and what the reader said.
+
+        One that was not read has no `scores.rerank`: the other voices alone set it apart.
+        """
         if not passages:
             return []
-        readings = await self.read(question, passages)
-        rows = self.voices(question, passages, readings)
-        terms = self.passage.terms(rows)
+        readings = await self._read_until_settled(question, passages)
+        terms = self.passage.terms(self.voices(question, passages, _filled(readings)))
         return [
             passage.model_copy(
                 update={
                     "score": probability(float(total)),
                     "scores": passage.scores.model_copy(
-                        update={"rerank": probability(reading.relevance)}
+                        update={"rerank": probability(reading.relevance) if reading else None}
                     ),
                     "voices": dict(zip(VOICES, term.tolist(), strict=True)),
                 }
@@ -148,12 +165,31 @@ class CalibratedRanker:
             )
         ]
 
+    async def _read_until_settled(
+        self, question: str, passages: Sequence[Passage]
+    ) -> list[Reading | None]:
+        """What is said of the first passages, and of those that may come among the best."""
+        first = passages[:FIRST_READ]
+        if not self._settled or self._reranker or len(first) == len(passages):
+            return list(await self.read(question, passages))
+        readings: list[Reading | None] = [None] * len(passages)
+        readings[: len(first)] = await self.read(question, first)
+        hopes = self.passage.logits(self.voices(question, passages, _filled(readings, HOPED)))
+        bar = np.sort(hopes[: len(first)])[-min(self._settled, len(first))]
+        hopeful = [i for i, hope in enumerate(hopes) if i >= len(first) and hope > bar]
+        for i, reading in zip(
+            hopeful, await self.read(question, [passages[i] for i in hopeful]), strict=True
+        ):
+            readings[i] = reading
+        return readings
+
     async def answered(self, question: str, passages: Sequence[Passage]) -> float:
         """The probability that one of the passages, judged already, answers the question."""
         if not passages:
             return 0.0
-        readings = await self.read(question, passages)
-        row = self.signs(question, passages, readings)
+        were_read = [p for p in passages if p.scores.rerank is not None] or passages
+        said = dict(zip(map(id, were_read), await self.read(question, were_read), strict=True))
+        row = self.signs(question, passages, _filled([said.get(id(p)) for p in passages]))
         return probability(float(self.question.logits(row[None, :])[0]))
 
     async def close(self) -> None:
@@ -253,6 +289,12 @@ def shown(passage: Passage) -> str:
 def probability(logit: float) -> float:
     """The logistic function, by way of tanh, which cannot overflow."""
     return 0.5 + 0.5 * math.tanh(0.5 * logit)
+
+
+def _filled(readings: Sequence[Reading | None], unread: Reading = UNREAD) -> list[Reading]:
+    """As if the passages that were not read said what others say, in the language of the rest."""
+    unread = replace(unread, familiar=_is_familiar([r for r in readings if r]))
+    return [reading or unread for reading in readings]
 
 
 def _standard_fused(passages: Sequence[Passage]) -> Floats:

@@ -79,6 +79,12 @@ class RerankingSettings(Section):
         "bundled", description="`bundled`, `none`, or any cross-encoder by name or folder"
     )
     depth: Positive = Field(16, description="candidates that are reranked")
+    settled: int = Field(
+        4,
+        ge=0,
+        description="reading ends when no candidate left is likely to come among so many best "
+        "ones; 0: all `depth` are read",
+    )
 
 
 class RetrievalSettings(Section):

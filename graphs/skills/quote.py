@@ -200,13 +200,11 @@ def _overlap(one: Quote, other: Quote) -> bool:
 
 
 def _near_the_best(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """All of what no reranker has read: a score of the fusion alone is no probability."""
-    best = max((log_odds(item.passage.score) for item in evidence), default=0.0)
-    return [
-        item
-        for item in evidence
-        if item.passage.scores.rerank is None or log_odds(item.passage.score) >= best - _FAR
-    ]
+    """All, if no reranker has read any: a score of the fusion alone is no probability."""
+    if all(item.passage.scores.rerank is None for item in evidence):
+        return list(evidence)
+    best = max(log_odds(item.passage.score) for item in evidence)
+    return [item for item in evidence if log_odds(item.passage.score) >= best - _FAR]
 
 
 def _units(evidence: Sequence[Evidence]) -> list[_Unit]:

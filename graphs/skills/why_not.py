@@ -213,12 +213,14 @@ class _Way:
             why = f"its age puts it at {at}, where it was at {place}"
             return self._lost("age", f"{why}, and the best {settings.k} go on")
         before = _place(self.fused, best)
-        if best.scores.rerank is None:
+        was_read = best.scores.rerank is not None
+        if not (was_read or best.voices):
             most = f"the best {settings.k} go on"
             if self.context.reranker:
                 most = f"the {self.context.reranking.depth} most promising are reranked"
             return self._lost("fusion", f"the fusion puts it at {before}, and {most}")
-        why = f"the reranker puts it at {place}, where the fusion had it at {before}"
+        by = "the reranker" if was_read else "the final score, too low to be worth reading it,"
+        why = f"{by} puts it at {place}, where the fusion had it at {before}"
         return self._lost("rerank", f"{why}, and the best {settings.k} go on")
 
     async def _is_lost_to_age(self) -> bool:

@@ -15,7 +15,7 @@ from app.adapters import payload
 from app.core.exchange import Stage, WhyNot
 from app.core.ports import ChunkStore
 from app.core.settings import load_settings
-from app.core.types import Passage, Scope
+from app.core.types import Passage, Scope, Scores
 from app.service import Footnote
 from app.wiring import open_footnote
 from graphs.skills.filters import RuleFilters
@@ -215,6 +215,21 @@ async def test_what_the_reranker_puts_too_low_is_lost_there(footnote: Footnote) 
     assert reranked.rank and reranked.rank > 1
     assert reranked.scores and reranked.scores.rerank == 0.0
     assert "the fusion had it at 1" in found.reason
+
+
+async def test_what_is_not_worth_reading_is_told_so(footnote: Footnote) -> None:
+    class Skims(Prefers):
+        """Reads only the passages that it prefers."""
+
+        async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+            unread = {"scores": Scores(), "voices": {"fused": 0.0}}
+            judged = await super().judge(question, passages)
+            return [p if p.score else p.model_copy(update=unread) for p in judged]
+
+    skimming = replace(footnote, base=replace(footnote.base, reranker=Skims("canteen")))
+    found = await told(tuned(skimming, retrieval={"k": 1, **ALONE}), "leave")
+    assert found.lost_at == "rerank"
+    assert "too low to be worth reading it, puts it at" in found.reason
 
 
 async def test_without_a_reranker_the_fusion_has_the_last_word(footnote: Footnote) -> None:

@@ -57,6 +57,46 @@ async def test_a_question_without_its_passage_is_less_answered(ranker: Calibrate
     assert await ranker.answered(ASKED, []) == 0
 
 
+async def test_what_cannot_come_among_the_best_is_not_read(ranker: CalibratedRanker) -> None:
+    fused = [0.99, 0.98, 0.9, 0.9, 0.9, 0.9, 0.9, *[0.02] * 9]
+    texts = [ANSWER, ANSWER + " All of them.", *OTHERS, *(f"Rule {n}." for n in range(11))]
+    found = [
+        p.model_copy(update={"scores": Scores(dense=0.3, fused=share)})
+        for p, share in zip(passages(texts), fused, strict=True)
+    ]
+    settled = CalibratedRanker.load(BundledReader(threads=2), settled=2)
+
+    all_read, some_read = await ranker.judge(ASKED, found), await settled.judge(ASKED, found)
+
+    assert all(p.scores.rerank is not None for p in all_read)
+    unread = {p.document_id for p in some_read if p.scores.rerank is None}
+    assert unread >= {str(n) for n in range(7, 16)}
+    best, without = (sorted(judged, key=lambda p: -p.score) for judged in (some_read, all_read))
+    assert [p.text for p in best[:2]] == [p.text for p in without[:2]]
+    assert tuple(some_read[-1].voices) == VOICES
+    assert 0 <= await settled.answered(ASKED, some_read) <= 1
+
+
+async def test_a_promising_passage_far_down_the_list_is_still_read() -> None:
+    settled = CalibratedRanker.load(BundledReader(threads=2), settled=2)
+    found = passages([*OTHERS * 3, ANSWER])  # all alike to the searches: any may be the best
+
+    judged = await settled.judge(ASKED, found)
+
+    assert judged[-1].scores.rerank is not None
+    assert max(judged, key=lambda p: p.score) == judged[-1]
+
+
+@pytest.mark.parametrize("settled", [1, 4, 100])
+async def test_reading_less_reads_something_of_every_list(settled: int) -> None:
+    some = CalibratedRanker.load(BundledReader(threads=2), settled=settled)
+
+    for count in range(1, 9):
+        judged = await some.judge(ASKED, passages((OTHERS * 3)[:count]))
+        assert any(p.scores.rerank is not None for p in judged)
+        assert await some.answered(ASKED, judged) < 0.5
+
+
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["x"], ["🙂"] * 3])
 @pytest.mark.parametrize("question", ["?", "", "東京"])
 async def test_odd_passages_get_a_score_too(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,24 +55,27 @@ async def _points(one: JudgedSet, cache: Path, fp32: Path) -> np.ndarray:
     readers = BundledReader(), BundledReader(OwnReader(fp32, "fp32"))
     rankers = [CalibratedRanker.load(reader) for reader in readers]
     async with open_filled([one], cache) as (footnote, judge):
-        rows = [await _of_question(footnote, judge, rankers, asked) for asked in one.questions]
+        rows = [
+            [ndcg(judge, asked, passages) for passages in await ranked(footnote, asked, rankers)]
+            for asked in one.questions
+        ]
     for reader in readers:
         await reader.close()
     return 100 * np.array(rows).T
 
 
-async def _of_question(
-    footnote: Footnote, judge: Judge, rankers: list[CalibratedRanker], asked: Question
-) -> list[float]:
-    text = asked.text
+async def ranked(
+    footnote: Footnote, asked: Question, rankers: Sequence[CalibratedRanker]
+) -> list[list[Passage]]:
+    """The same candidates in the order of each ranker."""
+    text, settings = asked.text, RerankingSettings()
     found = await search(Query(text, text), footnote.base, SCOPE, most=DEPTH)
-    settings = RerankingSettings()
-    ranked = [await rank(text, found, reranker=r, settings=settings) for r in rankers]
-    return [judge.ndcg(asked, list(map(_place, passages))) for passages in ranked]
+    return [await rank(text, found, reranker=one, settings=settings) for one in rankers]
 
 
-def _place(passage: Passage) -> Place:
-    return Place(passage.source, passage.start, passage.end)
+def ndcg(judge: Judge, asked: Question, passages: Sequence[Passage]) -> float:
+    """nDCG@10 of passages, best first."""
+    return judge.ndcg(asked, [Place(p.source, p.start, p.end) for p in passages])
 
 
 if __name__ == "__main__":

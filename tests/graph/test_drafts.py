@@ -221,14 +221,14 @@ async def test_marks_after_the_full_stop_and_in_lists_are_understood(
 async def test_the_first_sentence_is_shown_while_the_model_still_writes(
     writer: Footnote, server: ScriptedOpenAI
 ) -> None:
-    Chat(server, generate=lambda _: Reply(f"{LEAVE} [1] " + "Word " * 200, pause_s=0.02))
+    Chat(server, generate=lambda _: Reply(f"{LEAVE} [1] " + "Word " * 200, pause_s=0.05))
     started = time.monotonic()
     events = writer.stream(Ask(LEAVE_QUESTION, Scope(filters={"title": "Paid leave"})))
     async for event in events:
         if isinstance(event, Delta):
             assert event.text == f"{LEAVE} [1]"
             break
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 6
     await events.aclose()
     await _until_cancelled(server)
 
@@ -249,7 +249,7 @@ async def test_leaving_before_the_first_sentence_stops_the_model(
 async def test_leaving_between_writing_and_checking_stops_the_model(
     writer: Footnote, server: ScriptedOpenAI
 ) -> None:
-    Chat(server, generate=lambda _: Reply(f"{LEAVE} [1] " + "Word " * 200, pause_s=0.02))
+    Chat(server, generate=lambda _: Reply(f"{LEAVE} [1] " + "Word " * 200, pause_s=0.05))
     events = writer.stream(Ask(LEAVE_QUESTION, Scope()))
     async for event in events:
         if isinstance(event, Step) and event.node == "generate":
@@ -261,7 +261,7 @@ async def test_leaving_between_writing_and_checking_stops_the_model(
 async def test_leaving_during_a_check_stops_writer_and_checker(
     writer: Footnote, server: ScriptedOpenAI
 ) -> None:
-    Chat(server, generate=lambda _: Reply("Staff have 25 days [1]. " + "Word " * 200, pause_s=0.02),
+    Chat(server, generate=lambda _: Reply("Staff have 25 days [1]. " + "Word " * 200, pause_s=0.05),
          verify=Hang(30))  # fmt: skip
     asking = asyncio.create_task(
         writer.ask(Ask(LEAVE_QUESTION, Scope(filters={"title": "Paid leave"})))

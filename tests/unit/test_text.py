@@ -117,7 +117,7 @@ def test_an_endless_line_does_not_hang_the_service(line: str) -> None:
 
     sentence_spans(line)
 
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 5
 
 
 TABLE = (

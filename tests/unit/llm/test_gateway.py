@@ -156,7 +156,7 @@ async def test_a_slow_model_is_left_at_the_deadline_or_the_timeout(
     with pytest.raises(TransientError, match=r"took too long|deadline"):
         stream = gateway.stream("generate", _run(150), question="?", passages=[], feedback="")
         await anext(stream)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 async def test_a_stream_may_take_longer_than_the_timeout_if_it_keeps_coming() -> None:

@@ -36,6 +36,8 @@ COMPARED = 50
 _READ = ("relevance", "answerable", "confidence")
 FIRST_READ = 6
 """Candidates that the reader reads before it asks which of the others can still matter."""
+BEHIND = 3.0
+"""Log-odds by which a passage may be behind the best one and still matter."""
 UNREAD, HOPED = Reading(-2.9, -1.1), Reading(0.7, -1.1)
 """What the reader says of the seventh to sixteenth candidate on average, over eight judged sets;
 and the relevance that one in ten of them reaches."""
@@ -84,8 +86,8 @@ class CalibratedRanker:
         question: Over QUESTION.
         reranker: A cross-encoder whose relevance counts in place of the reader's; as nobody
             knows its scale, it reads every passage.
-        settled: Reading ends when no passage left is likely to come among so many best ones;
-            0: all are read.
+        settled: Reading ends when no passage left is likely to come among so many best ones,
+            not far behind the first; 0: all are read.
         fitted: Tells the models from others.
     """
 
@@ -175,7 +177,8 @@ class CalibratedRanker:
         readings: list[Reading | None] = [None] * len(passages)
         readings[: len(first)] = await self.read(question, first)
         hopes = self.passage.logits(self.voices(question, passages, _filled(readings, HOPED)))
-        bar = np.sort(hopes[: len(first)])[-min(self._settled, len(first))]
+        best = np.sort(hopes[: len(first)])[::-1]
+        bar = max(best[min(self._settled, len(first)) - 1], best[0] - BEHIND)
         hopeful = [i for i, hope in enumerate(hopes) if i >= len(first) and hope > bar]
         for i, reading in zip(
             hopeful, await self.read(question, [passages[i] for i in hopeful]), strict=True

@@ -82,8 +82,8 @@ class RerankingSettings(Section):
     settled: int = Field(
         4,
         ge=0,
-        description="reading ends when no candidate left is likely to come among so many best "
-        "ones; 0: all `depth` are read",
+        description="the bundled reader stops when no candidate left is likely to come among so "
+        "many best ones, near the first; 0: all `depth` are read, as by other cross-encoders",
     )
 
 

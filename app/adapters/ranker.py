@@ -30,10 +30,10 @@ from app.core.types import Passage, Reading
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
 VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS, "cluster")
-QUESTION = ("best", "lead", "relevance", "answerable", "confidence", "window", "dense")
+QUESTION = ("best", "lead", "relevance", "dense", "again")
 COMPARED = 50
 """Candidates among which the most promising are chosen, when the weights are fitted too."""
-_READ = ("relevance", "answerable", "confidence")
+_READ = ("relevance", "answerable", "again")
 FIRST_READ = 6
 """Candidates that the reader reads before it asks which of the others can still matter."""
 BEHIND = 3.0
@@ -61,9 +61,8 @@ class Logistic:
     spread: Floats
 
     def terms(self, rows: Floats) -> Floats:
-        """What each feature adds to the log-odds: shape (rows, features)."""
-        found: Floats = (rows - self.mean) / self.spread * self.weights
-        return found
+        """What each feature adds to the log-odds, shape (rows, features); where it is NaN, 0."""
+        return np.nan_to_num((rows - self.mean) / self.spread * self.weights)
 
     def logits(self, rows: Floats) -> Floats:
         """Log-odds, shape (rows,)."""
@@ -186,13 +185,19 @@ class CalibratedRanker:
             readings[i] = reading
         return readings
 
-    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
-        """The probability that one of the passages, judged already, answers the question."""
+    async def answered(
+        self, question: str, passages: Sequence[Passage], again: float | None
+    ) -> float:
+        """The probability that one of the passages, judged already, answers the question.
+
+        Args:
+            again: Log-odds that it does, by a second look at their likeliest sentences; None
+                where there was none.
+        """
         if not passages:
             return 0.0
         were_read = [p for p in passages if p.scores.rerank is not None] or passages
-        said = dict(zip(map(id, were_read), await self.read(question, were_read), strict=True))
-        row = self.signs(question, passages, _filled([said.get(id(p)) for p in passages]))
+        row = self.signs(passages, await self.read(question, were_read), again)
         return probability(float(self.question.logits(row[None, :])[0]))
 
     async def close(self) -> None:
@@ -242,21 +247,24 @@ class CalibratedRanker:
         return found
 
     def signs(
-        self, question: str, passages: Sequence[Passage], readings: Sequence[Reading]
+        self, passages: Sequence[Passage], readings: Sequence[Reading], again: float | None
     ) -> Floats:
-        """One row of QUESTION: what the best passages say together."""
+        """One row of QUESTION: what the best passages say together; NaN where nothing is said.
+
+        Args:
+            readings: Of those that were read.
+            again: As in `answered`.
+        """
         order = np.argsort([-p.score for p in passages])
-        best = [passages[i] for i in order[:3]]
+        best = [passages[i] for i in order[:2]]
         first = _logit(best[0].score)
         found = np.array(
             [
                 first,
                 first - _logit(best[1].score) if len(best) > 1 else 0.0,
                 _bounded(max(r.relevance for r in readings)),
-                _bounded(max(readings[i].answerable for i in order[:3])),
-                math.log(max(*(readings[i].confidence for i in order[:3]), _LITTLE)),
-                self._proximity(self._telling(question), passages)[:, -1].max(),
                 max((p.scores.dense or 0.0) for p in passages),
+                math.nan if again is None else _bounded(again),
             ]
         )
         if not _is_familiar(readings):

@@ -276,8 +276,15 @@ class Ranker(Protocol):
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and the reranker's."""
 
-    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
-        """The probability that one of the passages, judged already, answers the question."""
+    async def answered(
+        self, question: str, passages: Sequence[Passage], again: float | None
+    ) -> float:
+        """The probability that one of the passages, judged already, answers the question.
+
+        Args:
+            again: Log-odds that it does, by a second look at their likeliest sentences; None
+                where there was none.
+        """
 
     async def close(self) -> None:
         """Give back the models."""

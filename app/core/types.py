@@ -172,11 +172,6 @@ class Reading:
     places: tuple[Place, ...] = ()
     familiar: bool = True
 
-    @property
-    def confidence(self) -> float:
-        """Probability of the likeliest place among all, in [0, 1]."""
-        return self.places[0].confidence if self.places else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:

@@ -1,13 +1,17 @@
-"""Where in one text the answer may stand, as the service's extractive reader weighs it."""
+"""Where the answer may stand, and whether it does, as the service's extractive reader sees it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.core.ports import Reader, SentenceScorer
 from app.core.text import Span, sentence_spans
-from app.core.types import Place
+from app.core.types import Passage, Place
+from graphs.context import Evidence
 from graphs.skills.answer_shape import answer_shape
 from graphs.skills.places import Likelihoods
-from graphs.skills.second_look import Candidate, Sentence, weigh
+from graphs.skills.second_look import Candidate, Sentence, look_again, shares_of
+from graphs.skills.sight import look
 
 
 async def candidates_in(
@@ -35,10 +39,18 @@ async def best_place(
 ) -> tuple[Place, float] | None:
     """The likeliest place and the probability of all that overlap it; None where there is none."""
     found = await candidates_in(body, question, reader, scorer, context)
-    shares = await weigh(question, [candidate for _, candidate in found], reader)
+    shares = shares_of(await look_again(question, [one for _, one in found], reader))
     ranked = sorted(zip(shares, found, strict=True), key=lambda pair: -pair[0])
     if not ranked:
         return None
     best = ranked[0][1][0]
     around = (p for p, (place, _) in ranked if place.start < best.end and best.start < place.end)
     return best, sum(around)
+
+
+async def seen_again(
+    question: str, passages: Sequence[Passage], reader: Reader, scorer: SentenceScorer
+) -> float | None:
+    """What a second look says of judged passages, if they all fit; see `Ranker.answered`."""
+    evidence = [Evidence(n, p, p.start, p.text) for n, p in enumerate(passages, start=1)]
+    return (await look(question, evidence, reader, scorer)).again

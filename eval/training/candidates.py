@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,19 +49,25 @@ class Found:
     held_out: bool
 
 
-def collect(data: Path, texts: Path, cache: Path, *, most: int) -> list[Found]:
+def collect(
+    data: Path, texts: Path, cache: Path, *, most: int, only: Mapping[str, int] | None = None
+) -> list[Found]:
     """Candidates of at most `most` questions of each set; every second one is held out.
 
     Args:
         data: Folder of the published sets.
         texts: Folder of the documentation packages; see `corpora.py`.
         cache: Folder in which vectors are remembered from run to run.
+        only: The sets to take, and how many questions of each.
     """
     sets = [read(data, name) for name in JUDGED]
     sets += held_out_sets(gather(data, list(read_texts(texts))))
     found: list[Found] = []
     for one in sets:
-        found += asyncio.run(_found(one.sample(most, seed=_SEED), cache))
+        if only is not None and one.name not in only:
+            continue
+        wanted = only[one.name] if only else most
+        found += asyncio.run(_found(one.sample(wanted, seed=_SEED), cache))
         sys.stderr.write(f"{one.name}: {len(one.texts)} texts, {len(found)} questions so far\n")
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ KEPT = 8
 TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
 """Sets where what answers a question stands in one place, so that it can be taken away."""
 Floats = NDArray[np.float64]
+Look = Callable[[str, Sequence[Passage]], Awaitable[float | None]]
+"""What a second look at judged passages says of a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +75,41 @@ async def read_all(found: Sequence[Found], ranker: CalibratedRanker) -> list[Cas
     return cases
 
 
-def tell(ranker: CalibratedRanker, case: Case) -> Iterator[Told]:
+async def tell(ranker: CalibratedRanker, case: Case, look: Look) -> list[Told]:
     """The signs of a question with the passages that answer it, and of it without them."""
     if case.kind not in TELLING:
-        return
+        return []
+    found: list[Told] = []
     everything = np.ones(len(case.passages), dtype=bool)
     for chosen in (everything, ~case.answers):
         if not chosen.any() or (chosen is not everything and not case.answers.any()):
             continue
         kept = case.kept(chosen)
         answered = bool(kept.answers.any())
-        yield Told(case.kind, signs_of(ranker, kept), answered, case.held_out)
+        again = await look(case.question, best_of(ranker, kept)[0])
+        signs = signs_of(ranker, kept, again)
+        found.append(Told(case.kind, signs, answered, case.held_out))
+    return found
 
 
-def signs_of(ranker: CalibratedRanker, case: Case) -> Floats:
+def signs_of(ranker: CalibratedRanker, case: Case, again: float | None = None) -> Floats:
     """One row of QUESTION, of the best by the final score."""
+    return ranker.signs(*best_of(ranker, case), again)
+
+
+def best_of(ranker: CalibratedRanker, case: Case) -> tuple[list[Passage], list[Reading]]:
+    """The best by the final score, which they have then, and what was read in them."""
     scores = ranker.passage.logits(ranker.voices(case.question, case.passages, case.readings))
     best = np.argsort(-scores)[:KEPT]
     judged = [
-        case.passages[i].model_copy(update={"score": probability(float(scores[i]))}) for i in best
+        case.passages[i].model_copy(
+            update={
+                "score": probability(float(scores[i])),
+                "scores": case.passages[i].scores.model_copy(
+                    update={"rerank": probability(case.readings[i].relevance)}
+                ),
+            }
+        )
+        for i in best
     ]
-    return ranker.signs(case.question, judged, [case.readings[i] for i in best])
+    return judged, [case.readings[i] for i in best]

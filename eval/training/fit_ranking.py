@@ -1,12 +1,13 @@
 """Fit `app/models/ranking.json`: the final score, and whether a question is answered at all.
 
-    python -m eval.training.fit_ranking DATA_FOLDER TEXTS_FOLDER CACHE_FOLDER
+    python -m eval.training.fit_ranking DATA_FOLDER TEXTS_FOLDER CACHE_FOLDER [questions]
 
 Every question has its best candidates by fusion, read by the bundled reader. The passage model
 learns to put those that answer first (softmax over a question's list) and to say how likely
 each is (logistic loss); sets weigh the same, whatever their size, unless they are very small.
 The question model learns to tell questions whose passage is there from the same questions with
-it taken away, and from look-alikes. Every second question is kept apart to measure on.
+it taken away, and from look-alikes; with the word `questions` it alone is fitted, and passages
+are ranked as before. Every second question is kept apart to measure on.
 """
 
 from __future__ import annotations
@@ -21,41 +22,59 @@ from typing import Any, cast
 
 import numpy as np
 
-from app.adapters.ranker import VOICES, WEIGHTS, CalibratedRanker, Logistic, probability
+from app.adapters.onnx_dense import BundledEncoder
+from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, CalibratedRanker, Logistic, probability
 from app.adapters.reader import BundledReader
+from app.adapters.sentence_scorer import SentenceScorer
 from app.core.ports import Reader
+from app.core.types import Passage
 from eval.judged.certainty import auc, expected_calibration_error
+from eval.judged.places import seen_again
 from eval.training.candidates import Found, collect
-from eval.training.cases import Case, Told, read_all, tell
+from eval.training.cases import TELLING, Told, read_all, tell
 from eval.training.logistic import fit_passages, fit_questions, record_of
 
 QUESTIONS = 240
+NEARLY_ALL = 0.985
+"""Of the answered questions; `answer.answerable` is what they reach."""
+ALONE = dict.fromkeys(TELLING, 100) | {"paragraph": 700}
+"""Questions of each set, where the question model alone is fitted."""
 
 
 def main() -> None:
     """Collect, read, fit, measure, write."""
-    found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS)
-    cases = asyncio.run(_read_by_ours(found))
-    passage = fit_passages(_blank(), cases)
-    ranker = _blank(passage)
-    told = [one for case in cases for one in tell(ranker, case)]
+    alone = sys.argv[4:] == ["questions"]
+    only = ALONE if alone else None
+    found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS, only=only)
+    passage, told = asyncio.run(_fit(found, anew=not alone))
     question = fit_questions([one for one in told if not one.held_out])
     report = {
-        "recipe": "python -m eval.training.fit_ranking",
+        "recipe": " ".join(["python -m eval.training.fit_ranking", *sys.argv[4:]]),
         "date": datetime.now(UTC).date().isoformat(),
-        "fitted_on": sorted({case.kind for case in cases}),
+        "fitted_on": sorted({one.kind for one in found}),
         "held_out": measure([one for one in told if one.held_out], question),
     }
     write(passage, question, report)
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
 
-async def _read_by_ours(found: Sequence[Found]) -> list[Case]:
-    reader = BundledReader()
+async def _fit(found: Sequence[Found], *, anew: bool) -> tuple[Logistic, list[Told]]:
+    """The model of passages, and what the one of questions is to be fitted on."""
+    reader, encoder = BundledReader(), BundledEncoder()
+    scorer = SentenceScorer.load(encoder)
+
+    async def look(question: str, passages: Sequence[Passage]) -> float | None:
+        return await seen_again(question, passages, reader, scorer)
+
     try:
-        return await read_all(found, CalibratedRanker.load(reader))
+        installed = CalibratedRanker.load(reader)
+        cases = await read_all(found, installed)
+        passage = fit_passages(_blank(), cases) if anew else installed.passage
+        ranker = _blank(passage)
+        return passage, [one for case in cases for one in await tell(ranker, case, look)]
     finally:
         await reader.close()
+        await encoder.close()
 
 
 def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
@@ -64,6 +83,7 @@ def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
     true = np.array([t.answered for t in told])
     kinds = np.array([t.kind for t in told])
     return {
+        "reached_by_nearly_all_answered": round(float(np.quantile(said[true], 1 - NEARLY_ALL)), 3),
         "calibration_error": round(expected_calibration_error(said, true), 4),
         "auc": {
             kind: round(auc(said[(kinds == kind) & true], said[(kinds == kind) & ~true]), 3)
@@ -74,9 +94,13 @@ def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
 
 def _blank(passage: Logistic | None = None) -> CalibratedRanker:
     """A ranker for its features, whose reader is never asked."""
-    none, one = np.zeros(len(VOICES)), np.ones(len(VOICES))
-    zero = Logistic(VOICES, 0.0, none, none, one)
-    return CalibratedRanker(cast(Reader, _Nobody()), passage or zero, zero)
+    voices, questions = (_zero(names) for names in (VOICES, QUESTION))
+    return CalibratedRanker(cast(Reader, _Nobody()), passage or voices, questions)
+
+
+def _zero(names: tuple[str, ...]) -> Logistic:
+    none, one = np.zeros(len(names)), np.ones(len(names))
+    return Logistic(names, 0.0, none, none, one)
 
 
 class _Nobody:

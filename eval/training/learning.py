@@ -59,9 +59,10 @@ def plan(
 
 
 def read(model: ReaderModel, lessons: Lessons, rows: NDArray[np.int64]) -> Read:
-    """What the model says of some rows; in half precision on a GPU."""
+    """What the model says of some rows; in half precision where that is multiplied at once."""
     kind = lessons.ids.device.type
-    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
+    half = kind == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
         return model(*lessons.inputs(rows))  # type: ignore[no-any-return]
 
 

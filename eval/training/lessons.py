@@ -21,6 +21,8 @@ from eval.training.rows import CLS, LONG, SEP, Group
 IN_LIST = 8
 MOST_SPANS = 4
 UNKNOWN = -1
+LENGTHS = (32, 48, 64, 80, 96, 128, 176, LONG)
+"""Rows are filled up to one of these: on a CPU, kernels are compiled anew for each shape."""
 
 
 def pack(file: Path, groups: Sequence[Group], held_out: Sequence[bool]) -> None:
@@ -90,8 +92,8 @@ class Lessons:
         return found
 
     def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-        """ids, types and mask of some rows, as short as they allow."""
-        longest = int(self.lengths[rows].max())
+        """ids, types and mask of some rows."""
+        longest = padded(int(self.lengths[rows].max()))
         place = torch.as_tensor(rows, device=self.ids.device)
         ids = self.ids[place, :longest].long()
         mask = (ids != 0).long()
@@ -126,15 +128,20 @@ def unpack(file: Path, device: str) -> Lessons:
     )
 
 
+def padded(length: int) -> int:
+    """The length that a row is filled up to; of more than LONG tokens, which are several rows'."""
+    return next((most for most in LENGTHS if length <= most), length)
+
+
 def by_length(
     lengths: NDArray[np.int64], tokens: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
     """Places of like length together, at most `tokens` with padding, in random order."""
     order = rng.permutation(len(lengths))
-    order = order[np.argsort(lengths[order] // 8, kind="stable")]
+    filled = np.array([padded(int(length)) for length in lengths])
     batches: list[list[int]] = [[]]
-    for place in order.tolist():
-        if (len(batches[-1]) + 1) * int(lengths[place] + 8) > tokens and batches[-1]:
+    for place in order[np.argsort(filled[order], kind="stable")].tolist():
+        if (len(batches[-1]) + 1) * int(filled[place]) > tokens and batches[-1]:
             batches.append([])
         batches[-1].append(place)
     for number in rng.permutation(len(batches)):

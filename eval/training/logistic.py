@@ -82,8 +82,8 @@ def fit_questions(told: Sequence[Told]) -> Logistic:
     import torch
 
     rows = np.stack([one.signs for one in told])
-    mean, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-    x = torch.tensor((rows - mean) / spread, dtype=torch.float32)
+    mean, spread = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0) + 1e-6
+    x = torch.tensor(np.nan_to_num((rows - mean) / spread), dtype=torch.float32)
     y = torch.tensor([float(one.answered) for one in told])
     sizes = Counter(one.kind for one in told)
     roots = torch.tensor([sizes[one.kind] ** -0.5 for one in told])

@@ -32,8 +32,14 @@ _CHARS = 1600
 _SEED = 7
 
 
-def made(passages: Sequence[Passage], pairs: Sequence[Pair]) -> list[Pair]:
-    """Pairs of the kinds `syntax` and `named`; of what is held out there are none."""
+def made(
+    passages: Sequence[Passage], pairs: Sequence[Pair], *, altered: float = ALTERED
+) -> list[Pair]:
+    """Pairs of the kinds `syntax` and `named`; of what is held out there are none.
+
+    Args:
+        altered: Look-alikes made of a text, on average.
+    """
     rng = np.random.default_rng(_SEED)
     kept = [pair for pair in pairs if not pair.held_out]
     held_out = {pair.passage for pair in pairs if pair.held_out}
@@ -43,12 +49,14 @@ def made(passages: Sequence[Passage], pairs: Sequence[Pair]) -> list[Pair]:
         for place, p in enumerate(passages)
         if place not in held_out and p.source in SOURCES
     ]
-    found = list(_made(texts, rng))
+    found = list(_made(texts, altered, rng))
     named = asyncio.run(_named(kept, {place: doc for place, _, doc in texts}))
     return found + [cut(pair, rng) for pair in named]
 
 
-def _made(texts: Sequence[tuple[int, Passage, Any]], rng: np.random.Generator) -> Iterator[Pair]:
+def _made(
+    texts: Sequence[tuple[int, Passage, Any]], altered: float, rng: np.random.Generator
+) -> Iterator[Pair]:
     """Questions made of each text, some altered, some with their sentence taken out."""
     names: dict[str, list[str]] = defaultdict(list)
     for _, _, doc in texts:
@@ -56,7 +64,7 @@ def _made(texts: Sequence[tuple[int, Passage, Any]], rng: np.random.Generator) -
             names[entity.label_].append(entity.text)
     for place, passage, doc in texts:
         found = questions_of(doc, rng, passage.context)
-        shares = [min(1.0, share / max(len(found), 1)) for share in (MADE, ALTERED, TAKEN)]
+        shares = [min(1.0, share / max(len(found), 1)) for share in (MADE, altered, TAKEN)]
         for made in found:
             shown = replace(passage, context=passage.context if rng.random() < 0.5 else "")
             pair = Pair("syntax", made.question, place, shown, (made.answer,))

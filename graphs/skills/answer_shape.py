@@ -28,6 +28,11 @@ _ASKS = (
     ("number", r"how (many|much|old|long|tall|far|high|big|large|often)"),
     ("name", r"who|whose|whom|where|which|what (is the name|city|country|state)"),
 )
+_OPEN = re.compile(
+    r"\b(?:how (?:do|does|did|can|could|should|would|to|is|are)\b|why\b|explain|describe|list\b|"
+    r"what (?:happens|should|if|are the (?:steps|rules|reasons|conditions)))",
+    re.IGNORECASE,
+)
 _ARTICLES = ("the", "a", "an")
 _EDGES = ",.;:-("
 SIGNS = ("said", "when", "number", "name", "date", "length", "frayed")
@@ -37,6 +42,11 @@ def asked_kind(question: str) -> str | None:
     """What kind of words would answer: `when`, `number`, `name`, or None if it is open."""
     low = question.lower()
     return next((kind for kind, asks in _ASKS if re.search(rf"\b({asks})\b", low)), None)
+
+
+def is_open(question: str) -> bool:
+    """Whether it asks how, why, or what to do, which no few words of one sentence tell."""
+    return _OPEN.search(question) is not None
 
 
 def answer_shape(question: str, said: str) -> tuple[float, ...]:

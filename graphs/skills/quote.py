@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass
 
 from app.core.ports import Ranker, Reader, SentenceScorer
 from app.core.run import Run
-from app.core.text import (
-    Span,
-    is_table_row,
-    is_table_ruler,
-    sentence_spans,
-    table_header,
-    words,
-)
+from app.core.text import Span
 from graphs.context import DraftSentence, Evidence, Quote
-from graphs.skills.answer_shape import answer_shape
-from graphs.skills.places import Likelihoods, log_odds, sentence_weight
-from graphs.skills.second_look import Candidate, Sentence, weigh
+from graphs.skills.answer_shape import is_open
+from graphs.skills.places import sentence_weight
+from graphs.skills.sight import Place, Sight, look, within
 
-_FEWEST_WORDS = 3
-_FAR = 4.0
-"""Log-odds by which a passage may be worse than the best to be quoted. With 405 questions of four
-sets .1 % of the sentences shown and .7 % of the places stood in others, which took up to three
-quarters of the time."""
 _EDGES = "| "
 """What stands around a table's row."""
-_LEANS = re.compile(r"(?:It|They|This|These|Those|He|She|Its|Their|Both|That)\b")
-_OPEN = re.compile(
-    r"\b(?:how (?:do|does|did|can|could|should|would|to|is|are)\b|why\b|explain|describe|list\b|"
-    r"what (?:happens|should|if|are the (?:steps|rules|reasons|conditions)))",
-    re.IGNORECASE,
-)
 
 
 class ExtractiveReader:
@@ -80,40 +60,35 @@ class ExtractiveReader:
         self, question: str, evidence: Sequence[Evidence], feedback: str, run: Run
     ) -> AsyncGenerator[DraftSentence, None]:
         """The short answer, or the best sentences, best first; none when nothing answers."""
+        sight = await look(question, evidence, self._reader, self._scorer)
         passages = [item.passage for item in evidence]
-        evidence = _near_the_best(evidence)
-        units = _units(evidence)
-        if not units or await self._ranker.answered(question, passages) < self._threshold:
+        if not sight.units:
             return
-        scores = await self._scorer.score_sentences(
-            question, [u.quote.text for u in units], [u.context for u in units]
-        )
-        places = await self._places(question, evidence, units, scores)
-        best = max(places, key=lambda place: place.probability, default=None)
-        if _OPEN.search(question):
+        if await self._ranker.answered(question, passages, sight.again) < self._threshold:
+            return
+        best = max(sight.places, key=lambda place: place.probability, default=None)
+        if is_open(question):
             best = None
-        sureness = _sureness(best, places) if best else 0.0
+        sureness = _sureness(best, sight.places) if best else 0.0
         if best and sureness >= self._sure:
             answer = _shown(best.quote.text)
             yield DraftSentence(answer, quotes=[best.unit.quote], highlight=Span(0, len(answer)))
             return
-        for quote in self._sentences(units, scores, places):
-            clear = best and sureness >= self._clear and _within(best.quote, quote)
+        for quote in self._sentences(sight):
+            clear = best and sureness >= self._clear and within(best.quote, quote)
             highlight = place_shown(quote, best.quote) if best and clear else None
             yield DraftSentence(_shown(quote.text), quotes=[quote], highlight=highlight)
 
-    def _sentences(
-        self, units: Sequence[_Unit], scores: Sequence[float], places: Sequence[_Place]
-    ) -> Iterator[Quote]:
+    def _sentences(self, sight: Sight) -> Iterator[Quote]:
         """The best sentences, best first, as far as they are near the best."""
         likely: dict[int, float] = {}
-        for place in places:
+        for place in sight.places:
             likely[id(place.unit)] = likely.get(id(place.unit), 0.0) + place.probability
         weighed = [
             sentence_weight(score, unit.quote.evidence.passage.score, likely.get(id(unit), 0.0))
-            for score, unit in zip(scores, units, strict=True)
+            for score, unit in zip(sight.scores, sight.units, strict=True)
         ]
-        ranked = sorted(zip(weighed, units, strict=True), key=lambda pair: -pair[0])
+        ranked = sorted(zip(weighed, sight.units, strict=True), key=lambda pair: -pair[0])
         shown: list[Quote] = []
         for weight, unit in ranked:
             if len(shown) == self._most or weight < ranked[0][0] - self._margin:
@@ -122,52 +97,8 @@ class ExtractiveReader:
                 shown.append(unit.quote)
                 yield unit.quote
 
-    async def _places(
-        self,
-        question: str,
-        evidence: Sequence[Evidence],
-        units: Sequence[_Unit],
-        scores: Sequence[float],
-    ) -> list[_Place]:
-        """Where in the sentences the answer may stand."""
-        found = [
-            (quote, unit, Likelihoods(confidence, score, quote.evidence.passage.score, shape))
-            for quote, confidence in await self._read(question, evidence)
-            for shape in [answer_shape(question, quote.text)]
-            for unit, score in zip(units, scores, strict=True)
-            if _within(quote, unit.quote)
-        ]
-        candidates = [
-            Candidate(unit.sentence, unit.span(quote), said) for quote, unit, said in found
-        ]
-        shares = await weigh(question, candidates, self._reader)
-        return [
-            _Place(quote, unit, share)
-            for (quote, unit, _), share in zip(found, shares, strict=True)
-        ]
 
-    async def _read(self, question: str, evidence: Sequence[Evidence]) -> list[tuple[Quote, float]]:
-        """The places that the reader finds, and how sure it is of each."""
-        heads = [f"{item.context}\n" for item in evidence]
-        texts = [head + item.text for head, item in zip(heads, evidence, strict=True)]
-        readings = await self._reader.read(question, texts)
-        return [
-            (Quote(item, *(item.start + at - len(head) for at in place[:2])), place.confidence)
-            for head, item, reading in zip(heads, evidence, readings, strict=True)
-            for place in reading.places
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the answer may stand, in which sentence, and its probability among all places."""
-
-    quote: Quote
-    unit: _Unit
-    probability: float
-
-
-def _sureness(best: _Place, places: Sequence[_Place]) -> float:
+def _sureness(best: Place, places: Sequence[Place]) -> float:
     """The probability of all places that share words with the best one."""
     return sum(
         place.probability
@@ -178,53 +109,10 @@ def _sureness(best: _Place, places: Sequence[_Place]) -> float:
     )
 
 
-def _within(one: Quote, other: Quote) -> bool:
-    return one.evidence is other.evidence and other.start <= one.start and one.end <= other.end
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    quote: Quote
-    context: str
-    sentence: Sentence
-
-    def span(self, quote: Quote) -> Span:
-        """Where a quote within it stands in it."""
-        return Span(quote.start - self.quote.start, quote.end - self.quote.start)
-
-
 def _overlap(one: Quote, other: Quote) -> bool:
     """Whether two quotes share words of a document, or say the same."""
     same = one.evidence.passage.document_id == other.evidence.passage.document_id
     return one.text == other.text or (same and one.start < other.end and other.start < one.end)
-
-
-def _near_the_best(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """All, if no reranker has read any: a score of the fusion alone is no probability."""
-    if all(item.passage.scores.rerank is None for item in evidence):
-        return list(evidence)
-    best = max(log_odds(item.passage.score) for item in evidence)
-    return [item for item in evidence if log_odds(item.passage.score) >= best - _FAR]
-
-
-def _units(evidence: Sequence[Evidence]) -> list[_Unit]:
-    """What can be quoted; a table's row has its header as context, and is no unit itself."""
-    found: list[_Unit] = []
-    for item in evidence:
-        spans = [*_whole(item.text, sentence_spans(item.text))]
-        for number, span in enumerate(spans):
-            text, context = item.text[span.start : span.end], item.context
-            if text.isascii() and len(words(text)) < _FEWEST_WORDS:
-                continue  # a greeting, a name below a letter; other scripts have other words
-            if is_table_row(text):
-                header = table_header(item.text, span)
-                if header is None and is_table_ruler(_line_after(item.text, span)):
-                    continue
-                if header:
-                    context += "\n" + item.text[header.start : header.end].strip()
-            quote = Quote(item, item.start + span.start, item.start + span.end)
-            found.append(_Unit(quote, context, Sentence.of(item.text, spans, number)))
-    return found
 
 
 def _shown(quote: str) -> str:
@@ -240,18 +128,3 @@ def place_shown(sentence: Quote, words: Quote) -> Span | None:
     # A letter at the end keeps the space before it.
     start, end = (len(_shown(f"{said[:at]}x")) - 1 for at in (first, last))
     return Span(start, end) if start < end else None
-
-
-def _line_after(text: str, span: Span) -> str:
-    return text[span.end :].lstrip(" \t").removeprefix("\n").split("\n", 1)[0]
-
-
-def _whole(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """Sentences; one that begins with a pronoun comes with the sentence before it."""
-    for number, span in enumerate(spans):
-        before = spans[number - 1] if number else None
-        leans = _LEANS.match(text, span.start)
-        if before and leans and text[before.end : span.start].strip(" ") in ("", "\n"):
-            yield Span(before.start, span.end)
-        else:
-            yield span

@@ -54,13 +54,6 @@ class Candidate:
     said: Likelihoods
 
 
-async def weigh(question: str, candidates: Sequence[Candidate], reader: Reader) -> list[float]:
-    """The probability of each candidate among all; 0 outside of the likeliest sentences."""
-    said = await look_again(question, candidates, reader)
-    shares = iter(probabilities([now for now in said if now]))
-    return [next(shares) if now else 0.0 for now in said]
-
-
 async def look_again(
     question: str, candidates: Sequence[Candidate], reader: Reader, *, worth: float = WORTH
 ) -> list[Likelihoods | None]:
@@ -83,6 +76,12 @@ async def look_again(
         one.said._replace(again=_again(one, *read[one.sentence])) if one.sentence in read else None
         for one in candidates
     ]
+
+
+def shares_of(said: Sequence[Likelihoods | None]) -> list[float]:
+    """The probability of each candidate among all; 0 where it was not looked at again."""
+    shares = iter(probabilities([now for now in said if now]))
+    return [next(shares) if now else 0.0 for now in said]
 
 
 def _again(one: Candidate, alone: Reading, around: Reading) -> Again:

@@ -44,6 +44,24 @@ def test_a_passage_cut_short_still_holds_its_answer(answer: str, seed: int) -> N
     assert shown.shown.body in BODY
 
 
+@given(st.sampled_from(["Scania", "1987", "Höje"]), st.integers(0, 99))
+def test_what_a_second_look_learns_of_are_sentences_with_their_answer_and_others_without(
+    answer: str, seed: int
+) -> None:
+    pytest.importorskip("torch")
+    from eval.training.train_doubt import views
+
+    found = list(views(_pair(answer), np.random.default_rng(seed)))
+
+    alone, around = (view for view in found if view.kind == "view-paragraph")
+    others = [view for view in found if view.kind == "view-other"]
+    for view in (alone, around):
+        assert [view.shown.body[s.start : s.end] for s in view.spans] == [answer]
+    assert alone.shown.body in around.shown.body
+    assert others and not any(view.answerable or view.spans for view in others)
+    assert all(answer not in view.shown.body and view.shown.body in BODY for view in others)
+
+
 def test_only_whole_questions_whose_answer_stands_in_the_text_are_learned_from() -> None:
     asked = [Asked("answered", 0, "Lund", BODY)] * 4 + [Asked("look-alike", 0, "Lund", BODY)]
     said = {
@@ -62,6 +80,20 @@ def test_only_whole_questions_whose_answer_stands_in_the_text_are_learned_from()
     ]
     assert found[0].spans == (_place("1987"),)
     assert [pair_of(record_of(pair), [LUND]) for pair in found] == found
+
+
+@given(st.lists(st.integers(5, 272), min_size=1, max_size=300), st.integers(272, 4000))
+def test_steps_have_few_shapes_and_every_row_once(lengths: list[int], tokens: int) -> None:
+    pytest.importorskip("torch")
+    from eval.training.lessons import LENGTHS, by_length, padded
+
+    some = np.array(lengths)
+    steps = list(by_length(some, tokens, np.random.default_rng(0)))
+
+    assert sorted(np.concatenate(steps).tolist()) == list(range(len(lengths)))
+    widths = [max(padded(int(length)) for length in some[step]) for step in steps]
+    assert set(widths) <= set(LENGTHS)
+    assert all(len(step) * width <= tokens for step, width in zip(steps, widths, strict=True))
 
 
 def test_lessons_reach_the_device_as_they_were_made(tmp_path: Path) -> None:

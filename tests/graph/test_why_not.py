@@ -58,7 +58,9 @@ class Prefers:
             for p, s in zip(passages, said, strict=True)
         ]
 
-    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+    async def answered(
+        self, question: str, passages: Sequence[Passage], again: float | None
+    ) -> float:
         return max((passage.score for passage in passages), default=0.0)
 
     async def close(self) -> None:

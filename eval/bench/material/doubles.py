@@ -85,7 +85,9 @@ class StillRanker:
         """0.9 for each passage."""
         return [passage.model_copy(update={"score": 0.9}) for passage in passages]
 
-    async def answered(self, question: str, passages: Sequence[Passage]) -> float:
+    async def answered(
+        self, question: str, passages: Sequence[Passage], again: float | None
+    ) -> float:
         """0.9."""
         return 0.9
 

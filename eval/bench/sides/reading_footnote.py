@@ -17,11 +17,11 @@ from app.adapters.ranker import CalibratedRanker
 from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from app.core.exchange import Ask
-from app.core.types import Passage, Status
+from app.core.types import Status
 from app.service import Footnote
 from eval.judged.certainty import auc, expected_calibration_error
 from eval.judged.index import SCOPE, open_filled
-from eval.judged.places import best_place
+from eval.judged.places import best_place, seen_again
 from eval.judged.sets import JudgedSet, Text
 from eval.judged.sets import Question as Judged
 from eval.training.pairs import SQUAD_HELD_OUT
@@ -60,20 +60,20 @@ async def _measure(data: Path, cache: Path, asked: int) -> dict[str, Any]:
     async with open_filled([_as_set("xquad", xquad)], cache) as (footnote, _):
         some = _drawn(xquad, asked)
         scorer = SentenceScorer.load(footnote.base.dense)
+        certain = Certainty(ranker, reader, scorer)
         thorough = _thorough(footnote, ranker)
         given = [await _given(reader, scorer, one) for one in xquad]
         found = [await _asked(footnote, one) for one in some]
         gone = [
-            (await _certainty(thorough, ranker, one, without=taken), not taken)
+            (await certain.told(thorough, one, without=taken), not taken)
             for one in some
             for taken in (False, True)
         ]
     kept = [m for m in squad if m.key.split("/")[1] in SQUAD_HELD_OUT]
     async with open_filled([_as_set("squad2", squad)], cache) as (footnote, _):
-        thorough = _thorough(footnote, ranker)
+        certain = Certainty(ranker, reader, SentenceScorer.load(footnote.base.dense))
         alike = [
-            (await _certainty(thorough, ranker, one, without=False), bool(one.answers))
-            for one in _drawn(kept, asked)
+            (await certain.told(footnote, one), bool(one.answers)) for one in _drawn(kept, asked)
         ]
     await reader.close()
     told = gone + alike
@@ -117,13 +117,20 @@ def _thorough(footnote: Footnote, ranker: CalibratedRanker) -> Footnote:
     return replace(footnote, base=replace(footnote.base, reranker=ranker))
 
 
-async def _certainty(
-    footnote: Footnote, ranker: CalibratedRanker, one: Marked, *, without: bool
-) -> float:
-    """The probability that what is found answers, with or without the right paragraph."""
-    found = await footnote.search(one.question, SCOPE, _CANDIDATES)
-    kept: list[Passage] = [p for p in found if not (without and p.source == one.key)][:_KEPT]
-    return await ranker.answered(one.question, kept)
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """The probability that what is found answers, as the extractive reader has it told."""
+
+    ranker: CalibratedRanker
+    reader: BundledReader
+    scorer: SentenceScorer
+
+    async def told(self, footnote: Footnote, one: Marked, *, without: bool = False) -> float:
+        """With or without the right paragraph."""
+        found = await footnote.search(one.question, SCOPE, _CANDIDATES)
+        kept = [p for p in found if not (without and p.source == one.key)][:_KEPT]
+        again = await seen_again(one.question, kept, self.reader, self.scorer)
+        return await self.ranker.answered(one.question, kept, again)
 
 
 def best_f1(said: str, answers: Sequence[str]) -> float:

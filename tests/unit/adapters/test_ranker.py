@@ -53,8 +53,19 @@ async def test_a_question_without_its_passage_is_less_answered(ranker: Calibrate
     with_it = await ranker.judge(ASKED, passages([*OTHERS, ANSWER]))
     without = await ranker.judge(ASKED, passages(OTHERS))
 
-    assert await ranker.answered(ASKED, with_it) > await ranker.answered(ASKED, without)
-    assert await ranker.answered(ASKED, []) == 0
+    found = await ranker.answered(ASKED, with_it, None)
+    assert found > await ranker.answered(ASKED, without, None)
+    assert await ranker.answered(ASKED, [], None) == 0
+
+
+async def test_a_second_look_that_sees_no_answer_is_heard_and_one_that_never_was_says_nothing(
+    ranker: CalibratedRanker,
+) -> None:
+    judged = await ranker.judge(ASKED, passages([*OTHERS, ANSWER]))
+
+    doubted, unsaid, sure = [await ranker.answered(ASKED, judged, a) for a in (-5.0, None, 5.0)]
+
+    assert doubted < unsaid < sure
 
 
 async def test_what_cannot_come_among_the_best_is_not_read(ranker: CalibratedRanker) -> None:
@@ -74,7 +85,7 @@ async def test_what_cannot_come_among_the_best_is_not_read(ranker: CalibratedRan
     best, without = (sorted(judged, key=lambda p: -p.score) for judged in (some_read, all_read))
     assert [p.text for p in best[:2]] == [p.text for p in without[:2]]
     assert tuple(some_read[-1].voices) == VOICES
-    assert 0 <= await settled.answered(ASKED, some_read) <= 1
+    assert 0 <= await settled.answered(ASKED, some_read, None) <= 1
 
 
 async def test_a_promising_passage_far_down_the_list_is_still_read() -> None:
@@ -94,7 +105,7 @@ async def test_reading_less_reads_something_of_every_list(settled: int) -> None:
     for count in range(1, 9):
         judged = await some.judge(ASKED, passages((OTHERS * 3)[:count]))
         assert any(p.scores.rerank is not None for p in judged)
-        assert await some.answered(ASKED, judged) < 0.5
+        assert await some.answered(ASKED, judged, None) < 0.5
 
 
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["x"], ["🙂"] * 3])
@@ -105,7 +116,7 @@ async def test_odd_passages_get_a_score_too(
     judged = await ranker.judge(question, passages(texts, fused=0.0))
 
     assert all(0 <= p.score <= 1 for p in judged)
-    assert 0 <= await ranker.answered(question, judged) <= 1
+    assert 0 <= await ranker.answered(question, judged, None) <= 1
 
 
 async def test_another_cross_encoder_takes_the_readers_place(ranker: CalibratedRanker) -> None:

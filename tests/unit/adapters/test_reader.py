@@ -67,7 +67,7 @@ async def test_odd_questions_and_texts_are_read_too(reader: BundledReader, quest
 
     for text, reading in zip(texts, await reader.read(question, texts), strict=True):
         assert all(0 <= place.start < place.end <= len(text) for place in reading.places)
-        assert 0 <= reading.confidence <= 1
+        assert all(0 <= place.confidence <= 1 for place in reading.places)
 
 
 async def test_the_reader_keeps_quiet_about_languages_that_it_did_not_learn(

@@ -9,7 +9,7 @@ import pytest
 from app.adapters.reader import BundledReader
 from app.core.text import Span, sentence_spans
 from graphs.skills.places import Likelihoods
-from graphs.skills.second_look import READ_AGAIN, Candidate, Sentence, look_again, weigh
+from graphs.skills.second_look import READ_AGAIN, Candidate, Sentence, look_again, shares_of
 
 TEXT = (
     "Ostrevane was founded in 1987. Its first pump was sold in 1991. The works in Graz opened in "
@@ -51,7 +51,7 @@ def test_a_sentence_stands_among_its_neighbours_and_at_the_ends_beside_the_one_t
 async def test_a_second_look_finds_the_year_that_was_asked_for(reader: BundledReader) -> None:
     candidates = in_each_sentence()
 
-    shares = await weigh(QUESTION, candidates, reader)
+    shares = shares_of(await look_again(QUESTION, candidates, reader))
 
     best = candidates[max(range(len(shares)), key=shares.__getitem__)]
     assert best.sentence.alone == "The works in Graz opened in 1996."
@@ -68,4 +68,4 @@ async def test_only_the_likeliest_sentences_cost_another_reading(reader: Bundled
 
 
 async def test_nothing_is_read_where_there_is_no_candidate(reader: BundledReader) -> None:
-    assert await weigh(QUESTION, [], reader) == []
+    assert await look_again(QUESTION, [], reader) == []

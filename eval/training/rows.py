@@ -16,7 +16,9 @@ QUESTION_TOKENS = 48
 SHORT, LONG, LONG_SHARE = 128, 272, 0.12
 CLS, SEP = 101, 102
 MARKED = ("paragraph", "evidence")
-KINDS_THAT_ANSWER = ("search", "paragraph", "evidence", "statement", "syntax", "named", "written")
+KINDS_THAT_ANSWER = (
+    "search", "paragraph", "evidence", "statement", "syntax", "named", "written", "view", "cut",
+)  # fmt: skip
 NEGATIVE_ANSWER_WEIGHT = 0.3
 
 

@@ -60,6 +60,10 @@ def test_what_a_second_look_learns_of_are_sentences_with_their_answer_and_others
     assert alone.shown.body in around.shown.body
     assert others and not any(view.answerable or view.spans for view in others)
     assert all(answer not in view.shown.body and view.shown.body in BODY for view in others)
+    encoder = Encoder(bundled.tokenizer(), [LUND], 0, whole=True)
+    assert [encoder.group(view).rows[0].answers for view in (alone, *others)] == [
+        1.0, *(0.0 for _ in others),
+    ]  # fmt: skip
 
 
 def test_only_whole_questions_whose_answer_stands_in_the_text_are_learned_from() -> None:

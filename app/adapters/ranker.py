@@ -38,9 +38,9 @@ FIRST_READ = 6
 """Candidates that the reader reads before it asks which of the others can still matter."""
 BEHIND = 3.0
 """Log-odds by which a passage may be behind the best one and still matter."""
-UNREAD, HOPED = Reading(-2.9, -1.1), Reading(0.7, -1.1)
+UNREAD, HOPED = Reading(-2.9, -1.5), Reading(0.7, -1.5)
 """What the reader says of the seventh to sixteenth candidate on average, over eight judged sets;
-and the relevance that one in ten of them reaches."""
+and the relevance that one in ten of them reaches (`eval/training/check_settled.py`)."""
 _FAR = 6.0  # log-odds beyond which nothing is surer
 _LITTLE = 1e-4
 Floats = NDArray[np.float64]

@@ -61,13 +61,19 @@ class Logistic:
     spread: Floats
 
     def terms(self, rows: Floats) -> Floats:
-        """What each feature adds to the log-odds, shape (rows, features); where it is NaN, 0."""
-        return np.nan_to_num((rows - self.mean) / self.spread * self.weights)
+        """What each feature adds to the log-odds: shape (rows, features)."""
+        found: Floats = (rows - self.mean) / self.spread * self.weights
+        return found
 
     def logits(self, rows: Floats) -> Floats:
         """Log-odds, shape (rows,)."""
         found: Floats = self.terms(rows).sum(axis=1) + self.intercept
         return found
+
+    def told(self, row: Floats) -> float:
+        """The probability of one row; a feature that is NaN was not said, and adds nothing."""
+        said = np.where(np.isnan(row), self.mean, row)
+        return probability(float(self.logits(said[None, :])[0]))
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Logistic:
@@ -188,17 +194,11 @@ class CalibratedRanker:
     async def answered(
         self, question: str, passages: Sequence[Passage], again: float | None
     ) -> float:
-        """The probability that one of the passages, judged already, answers the question.
-
-        Args:
-            again: Log-odds that it does, by a second look at their likeliest sentences; None
-                where there was none.
-        """
+        """The probability that one of the passages answers; `again` is a second look's word."""
         if not passages:
             return 0.0
         were_read = [p for p in passages if p.scores.rerank is not None] or passages
-        row = self.signs(passages, await self.read(question, were_read), again)
-        return probability(float(self.question.logits(row[None, :])[0]))
+        return self.question.told(self.signs(passages, await self.read(question, were_read), again))
 
     async def close(self) -> None:
         """Give back the cross-encoder; the reader belongs to someone else."""

@@ -66,7 +66,7 @@ def collect(
     for one in sets:
         if only is not None and one.name not in only:
             continue
-        wanted = only[one.name] if only else most
+        wanted = most if only is None else only[one.name]
         found += asyncio.run(_found(one.sample(wanted, seed=_SEED), cache))
         sys.stderr.write(f"{one.name}: {len(one.texts)} texts, {len(found)} questions so far\n")
     return found

@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 
 from app.adapters.onnx_dense import BundledEncoder
-from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, CalibratedRanker, Logistic, probability
+from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, CalibratedRanker, Logistic
 from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from app.core.ports import Reader
@@ -47,11 +47,15 @@ def main() -> None:
     only = ALONE if alone else None
     found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS, only=only)
     passage, told = asyncio.run(_fit(found, anew=not alone))
+    sets = sorted({one.kind for one in found})
     question = fit_questions([one for one in told if not one.held_out])
     report = {
         "recipe": " ".join(["python -m eval.training.fit_ranking", *sys.argv[4:]]),
         "date": datetime.now(UTC).date().isoformat(),
-        "fitted_on": sorted({one.kind for one in found}),
+        "fitted_on": {
+            "passage": json.loads(WEIGHTS.read_text())["fitted_on"]["passage"] if alone else sets,
+            "question": sorted({one.kind for one in told}),
+        },
         "held_out": measure([one for one in told if one.held_out], question),
     }
     write(passage, question, report)
@@ -79,7 +83,7 @@ async def _fit(found: Sequence[Found], *, anew: bool) -> tuple[Logistic, list[To
 
 def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
     """How well answered questions are told from others, set by set and together."""
-    said = np.array([probability(float(question.logits(t.signs[None, :])[0])) for t in told])
+    said = np.array([question.told(one.signs) for one in told])
     true = np.array([t.answered for t in told])
     kinds = np.array([t.kind for t in told])
     return {

@@ -10,7 +10,7 @@ from app.core.text import Span
 from graphs.context import DraftSentence, Evidence, Quote
 from graphs.skills.answer_shape import is_open
 from graphs.skills.places import sentence_weight
-from graphs.skills.sight import Place, Sight, look, within
+from graphs.skills.sight import Place, Sight, likeliest, look, within
 
 _EDGES = "| "
 """What stands around a table's row."""
@@ -61,14 +61,12 @@ class ExtractiveReader:
     ) -> AsyncGenerator[DraftSentence, None]:
         """The short answer, or the best sentences, best first; none when nothing answers."""
         sight = await look(question, evidence, self._reader, self._scorer)
-        passages = [item.passage for item in evidence]
         if not sight.units:
             return
+        passages = [item.passage for item in evidence]
         if await self._ranker.answered(question, passages, sight.again) < self._threshold:
             return
-        best = max(sight.places, key=lambda place: place.probability, default=None)
-        if is_open(question):
-            best = None
+        best = None if is_open(question) else likeliest(sight.places)
         sureness = _sureness(best, sight.places) if best else 0.0
         if best and sureness >= self._sure:
             answer = _shown(best.quote.text)

@@ -97,9 +97,14 @@ async def look(
         for (quote, unit, _), share in zip(found, shares_of(said), strict=True)
     ]
     again = max((now.again.answerable for now in said if now and now.again), default=None)
-    best = max(places, key=lambda place: place.probability, default=None)
+    best = likeliest(places)
     in_row = best is not None and is_table_row(best.unit.quote.text)
     return Sight(units, scores, places, None if in_row or is_open(question) else again)
+
+
+def likeliest(places: Sequence[Place]) -> Place | None:
+    """The one with the highest probability, if there is one."""
+    return max(places, key=lambda place: place.probability, default=None)
 
 
 def within(one: Quote, other: Quote) -> bool:

@@ -18,7 +18,8 @@ from typing import Any
 import structlog
 
 from app.adapters import bundled
-from app.adapters.ranker import QUESTION, VOICES
+from app.adapters.answered import ABOUT, SAID
+from app.adapters.ranker import VOICES
 from app.core.errors import ConfigError
 
 _HINT = "remove it: footnote models adapt --undo"
@@ -109,7 +110,9 @@ def find_ranking(data_dir: Path, reranker: str) -> Path | None:
     try:
         record = json.loads(file.read_text("utf-8"))
         fitted_for = record["reranker"]
-        voices = [tuple(record[name]["features"]) for name in ("passage", "question")]
+        question = record["question"]  # in files of earlier versions one model, and not two
+        models = (record["passage"], *(question.get(name, question) for name in ("about", "said")))
+        voices = [tuple(model["features"]) for model in models]
         whole = True
     except (OSError, ValueError, KeyError, TypeError):
         whole, fitted_for = False, ""
@@ -119,7 +122,7 @@ def find_ranking(data_dir: Path, reranker: str) -> Path | None:
         )
     if fitted_for != reranker:
         return None
-    if voices != [VOICES, QUESTION]:
+    if voices != [VOICES, ABOUT, SAID]:
         log.warning(
             "ranking.fit_outdated",
             file=str(file),

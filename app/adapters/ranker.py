@@ -3,37 +3,37 @@
 Searches, their fusion, the reader or another cross-encoder, titles, shared words and likeness to
 other good passages each say something; none of them is the judge. The weights are those of a
 logistic model, fitted on held-out questions of many kinds by `eval/training/fit_ranking.py`, so
-the score is a probability: that the passage answers the question. A second one tells from the
-best passages whether the question is answered at all.
+the score is a probability: that the passage answers the question. Whether the question is answered
+at all is told from the best passages, by `answered.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.adapters.answered import Answered, signs
 from app.adapters.bundled import REINSTALL
 from app.adapters.cluster import closeness, promise
+from app.adapters.logistic import Logistic
 from app.adapters.proximity import SIGNS, proximity
 from app.core.errors import ConfigError
+from app.core.odds import bounded, log_odds, probability
 from app.core.ports import Reader, Reranker
 from app.core.text import STOP_WORDS, words
-from app.core.types import Passage, Reading
+from app.core.types import Passage, Reading, Seen
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "ranking.json"
 VOICES = ("fused", "dense", "relevance", "answerable", "title", *SIGNS, "cluster")
-QUESTION = ("best", "lead", "relevance", "dense", "again")
 COMPARED = 50
 """Candidates among which the most promising are chosen, when the weights are fitted too."""
-_READ = ("relevance", "answerable", "again")
+_READ = ("relevance", "answerable")
 FIRST_READ = 6
 """Candidates that the reader reads before it asks which of the others can still matter."""
 BEHIND = 3.0
@@ -41,45 +41,7 @@ BEHIND = 3.0
 UNREAD, HOPED = Reading(-2.9, -1.5), Reading(0.7, -1.5)
 """What the reader says of the seventh to sixteenth candidate on average, over eight judged sets;
 and the relevance that one in ten of them reaches (`eval/training/check_settled.py`)."""
-_FAR = 6.0  # log-odds beyond which nothing is surer
-_LITTLE = 1e-4
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Logistic:
-    """A logistic model: a weight for each named feature.
-
-    Args:
-        mean: Of each feature where it was fitted; likewise `spread`, its standard deviation.
-    """
-
-    names: tuple[str, ...]
-    intercept: float
-    weights: Floats
-    mean: Floats
-    spread: Floats
-
-    def terms(self, rows: Floats) -> Floats:
-        """What each feature adds to the log-odds: shape (rows, features)."""
-        found: Floats = (rows - self.mean) / self.spread * self.weights
-        return found
-
-    def logits(self, rows: Floats) -> Floats:
-        """Log-odds, shape (rows,)."""
-        found: Floats = self.terms(rows).sum(axis=1) + self.intercept
-        return found
-
-    def told(self, row: Floats) -> float:
-        """The probability of one row; a feature that is NaN was not said, and adds nothing."""
-        said = np.where(np.isnan(row), self.mean, row)
-        return probability(float(self.logits(said[None, :])[0]))
-
-    @classmethod
-    def read(cls, record: Mapping[str, Any]) -> Logistic:
-        """A model as the recipe wrote it."""
-        columns = (np.array(record[name]) for name in ("weights", "mean", "spread"))
-        return cls(tuple(record["features"]), record["intercept"], *columns)
 
 
 class CalibratedRanker:
@@ -88,7 +50,7 @@ class CalibratedRanker:
     Args:
         reader: Reads question and passage together.
         passage: Over VOICES.
-        question: Over QUESTION.
+        question: Whether any of the passages answers.
         reranker: A cross-encoder whose relevance counts in place of the reader's; as nobody
             knows its scale, it reads every passage.
         settled: Reading ends when no passage left is likely to come among so many best ones,
@@ -100,7 +62,7 @@ class CalibratedRanker:
         self,
         reader: Reader,
         passage: Logistic,
-        question: Logistic,
+        question: Answered,
         reranker: Reranker | None = None,
         *,
         settled: int = 0,
@@ -131,7 +93,7 @@ class CalibratedRanker:
         try:
             data = weights.read_bytes()
             record = json.loads(data)
-            passage, question = (Logistic.read(record[name]) for name in ("passage", "question"))
+            passage, question = Logistic.read(record["passage"]), Answered.read(record["question"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ConfigError("the final score's file is damaged", hint=REINSTALL) from error
         fitted = hashlib.sha256(data).hexdigest()[:12]
@@ -191,14 +153,9 @@ class CalibratedRanker:
             readings[i] = reading
         return readings
 
-    async def answered(
-        self, question: str, passages: Sequence[Passage], again: float | None
-    ) -> float:
-        """The probability that one of the passages answers; `again` is a second look's word."""
-        if not passages:
-            return 0.0
-        were_read = [p for p in passages if p.scores.rerank is not None] or passages
-        return self.question.told(self.signs(passages, await self.read(question, were_read), again))
+    def answered(self, passages: Sequence[Passage], seen: Seen) -> float:
+        """The probability that one of the passages, judged already, answers what was asked."""
+        return self.question.told(signs(passages, seen)) if passages else 0.0
 
     async def close(self) -> None:
         """Give back the cross-encoder; the reader belongs to someone else."""
@@ -212,7 +169,7 @@ class CalibratedRanker:
         if self._reranker is None:
             return readings
         # Nobody knows the scale of a foreign score: it is given the one of our own.
-        said = np.array([_logit(s) for s in await self._reranker.score(question, texts)])
+        said = np.array([log_odds(s) for s in await self._reranker.score(question, texts)])
         place = VOICES.index("relevance")
         mean, spread = self.passage.mean[place], self.passage.spread[place]
         scaled = mean + spread * (said - said.mean()) / (said.std() or 1.0)
@@ -231,8 +188,8 @@ class CalibratedRanker:
             (
                 own,
                 p.scores.dense if p.scores.dense is not None else min(dense, default=0.0),
-                _bounded(r.relevance),
-                _bounded(r.answerable),
+                bounded(r.relevance),
+                bounded(r.answerable),
                 _share(set(asked), set(self._stems(p.context))),
             )
             for p, r, own in zip(passages, readings, _standard_fused(passages), strict=True)
@@ -240,48 +197,23 @@ class CalibratedRanker:
         unsaid = np.full(len(passages), self.passage.mean[-1])  # of the cluster, as yet
         found = np.column_stack([np.array(rows), self._proximity(asked, passages), unsaid])
         if not _is_familiar(readings):
-            self._silence(self.passage, found)
+            self._silence(found)
         close = closeness([p.vector for p in passages], self.passage.logits(found))
         if close is not None:
             found[:, -1] = close
         return found
 
-    def signs(
-        self, passages: Sequence[Passage], readings: Sequence[Reading], again: float | None
-    ) -> Floats:
-        """One row of QUESTION: what the best passages say together; NaN where nothing is said.
-
-        Args:
-            readings: Of those that were read.
-            again: As in `answered`.
-        """
-        order = np.argsort([-p.score for p in passages])
-        best = [passages[i] for i in order[:2]]
-        first = _logit(best[0].score)
-        found = np.array(
-            [
-                first,
-                first - _logit(best[1].score) if len(best) > 1 else 0.0,
-                _bounded(max(r.relevance for r in readings)),
-                max((p.scores.dense or 0.0) for p in passages),
-                math.nan if again is None else _bounded(again),
-            ]
-        )
-        if not _is_familiar(readings):
-            self._silence(self.question, found)
-        return found
-
     def _proximity(self, asked: Sequence[str], passages: Sequence[Passage]) -> Floats:
         return proximity(asked, [self._stems(shown(passage)) for passage in passages])
 
-    def _silence(self, model: Logistic, rows: Floats) -> None:
+    def _silence(self, rows: Floats) -> None:
         """Give what the reader says, of texts in a language it did not learn, no weight.
 
         Another cross-encoder's relevance keeps its own: it may have learned that language.
         """
-        for place, name in enumerate(model.names):
+        for place, name in enumerate(VOICES):
             if name in _READ and not (self._reranker and name == "relevance"):
-                rows[..., place] = model.mean[place]
+                rows[:, place] = self.passage.mean[place]
 
     def _telling(self, question: str) -> list[str]:
         """The stems of the question's words; of stop words only if there are no others."""
@@ -297,11 +229,6 @@ def shown(passage: Passage) -> str:
     return f"{passage.context}\n{passage.text}"
 
 
-def probability(logit: float) -> float:
-    """The logistic function, by way of tanh, which cannot overflow."""
-    return 0.5 + 0.5 * math.tanh(0.5 * logit)
-
-
 def _filled(readings: Sequence[Reading | None], unread: Reading = UNREAD) -> list[Reading]:
     """As if the passages that were not read said what others say, in the language of the rest."""
     unread = replace(unread, familiar=_is_familiar([r for r in readings if r]))
@@ -310,18 +237,9 @@ def _filled(readings: Sequence[Reading | None], unread: Reading = UNREAD) -> lis
 
 def _standard_fused(passages: Sequence[Passage]) -> Floats:
     """The fusion's log-odds in standard deviations from their mean."""
-    fused = np.array([_logit(p.scores.fused) for p in passages])
+    fused = np.array([log_odds(p.scores.fused or 0.0) for p in passages])
     found: Floats = (fused - fused.mean()) / (fused.std() or 1.0)
     return found
-
-
-def _logit(share: float | None) -> float:
-    bounded = min(max(share or 0.0, _LITTLE), 1 - _LITTLE)
-    return math.log(bounded / (1 - bounded))
-
-
-def _bounded(logit: float) -> float:
-    return min(max(logit, -_FAR), _FAR)
 
 
 def _is_familiar(readings: Sequence[Reading]) -> bool:

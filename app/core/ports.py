@@ -26,6 +26,7 @@ from app.core.types import (
     Reading,
     Scalar,
     Scope,
+    Seen,
     SparseVector,
     Vector,
     Vectors,
@@ -276,15 +277,8 @@ class Ranker(Protocol):
     async def judge(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The passages, in the same order, with their final score and the reranker's."""
 
-    async def answered(
-        self, question: str, passages: Sequence[Passage], again: float | None
-    ) -> float:
-        """The probability that one of the passages, judged already, answers the question.
-
-        Args:
-            again: Log-odds that it does, by a second look at their likeliest sentences; None
-                where there was none.
-        """
+    def answered(self, passages: Sequence[Passage], seen: Seen) -> float:
+        """The probability that one of the passages, judged already, answers what was asked."""
 
     async def close(self) -> None:
         """Give back the models."""

@@ -151,7 +151,7 @@ class AnswerSettings(Section):
     )
     # Nearly all answered questions reach it: `eval/training/fit_ranking.py` prints what 98.5 % do.
     answerable: Unit = Field(
-        0.10,
+        0.16,
         description="evidence that answers with less probability is not quoted: the answer is a no",
     )
     # Right short answers are what readers like best and wrong ones what they forgive least: the

@@ -173,6 +173,20 @@ class Reading:
     familiar: bool = True
 
 
+class Seen(NamedTuple):
+    """What is seen in the sentences of the evidence, in log-odds; None where nothing is to be said.
+
+    Args:
+        sentence: That the best of them is about what is asked.
+        sentence_lead: How much more so than the next one.
+        again: That one of the likeliest answers, read again.
+    """
+
+    sentence: float | None = None
+    sentence_lead: float | None = None
+    again: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
     """A chunk ready to be stored."""

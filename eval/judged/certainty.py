@@ -15,14 +15,16 @@ def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
 
 
 def expected_calibration_error(
-    said: NDArray[np.float64], true: NDArray[np.bool_], bins: int = 10
+    said: NDArray[np.float64],
+    true: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
+    bins: int = 10,
 ) -> float:
-    """Mean distance of what was said from what was so, over equal bins (Guo et al., 2017)."""
+    """Mean distance of what was said from what was so, over equal bins (Guo et al., 2017).
+
+    Args:
+        weights: How much each counts; the same where none are given.
+    """
     places = np.minimum((said * bins).astype(int), bins - 1)
-    return float(
-        sum(
-            abs(said[places == b].mean() - true[places == b].mean()) * (places == b).mean()
-            for b in range(bins)
-            if (places == b).any()
-        )
-    )
+    surplus = np.bincount(places, weights=(said - true) * (1.0 if weights is None else weights))
+    return float(np.abs(surplus).sum() / (len(said) if weights is None else weights.sum()))

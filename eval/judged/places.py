@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.core.ports import Reader, SentenceScorer
 from app.core.text import Span, sentence_spans
-from app.core.types import Passage, Place
+from app.core.types import Passage, Place, Seen
 from graphs.context import Evidence
 from graphs.skills.answer_shape import answer_shape
 from graphs.skills.places import Likelihoods
@@ -48,9 +48,9 @@ async def best_place(
     return best, sum(around)
 
 
-async def seen_again(
-    question: str, passages: Sequence[Passage], reader: Reader, scorer: SentenceScorer
-) -> float | None:
-    """What a second look says of judged passages, if they all fit; see `Ranker.answered`."""
+async def seen_in(
+    passages: Sequence[Passage], question: str, reader: Reader, scorer: SentenceScorer
+) -> Seen:
+    """What the sentences of judged passages say, if they all fit; see `Ranker.answered`."""
     evidence = [Evidence(n, p, p.start, p.text) for n, p in enumerate(passages, start=1)]
-    return (await look(question, evidence, reader, scorer)).again
+    return (await look(question, evidence, reader, scorer)).seen

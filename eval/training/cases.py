@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.ranker import COMPARED, CalibratedRanker, probability
-from app.core.types import Passage, Reading
+from app.adapters.answered import signs
+from app.adapters.ranker import COMPARED, CalibratedRanker
+from app.core.odds import probability
+from app.core.types import Passage, Reading, Seen
 from eval.training.candidates import Found
 
 DEPTH, SPARE = 16, 4
@@ -18,9 +21,14 @@ KEPT = 8
 """Of the best, that tell whether the question is answered."""
 TELLING = ("clapnq", "docs_rag", "wice", "scifact", "search", "paragraph")
 """Sets where what answers a question stands in one place, so that it can be taken away."""
+LOOK_ALIKES = "paragraph"
+"""The set whose questions, where they have no answer, only seem to have one."""
+Outcome = Literal["answered", "absent", "unsaid"]
+"""Whether the passage that answers was found; else whether nothing is about the question, or what
+is about it does not say it."""
 Floats = NDArray[np.float64]
-Look = Callable[[str, Sequence[Passage]], Awaitable[float | None]]
-"""What a second look at judged passages says of a question."""
+Look = Callable[[Sequence[Passage], str], Awaitable[Seen]]
+"""What is seen in judged passages, for a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Told:
 
     kind: str
     signs: Floats
-    answered: bool
+    outcome: Outcome
     held_out: bool
 
 
@@ -85,23 +93,23 @@ async def tell(ranker: CalibratedRanker, case: Case, look: Look) -> list[Told]:
         if not chosen.any() or (chosen is not everything and not case.answers.any()):
             continue
         kept = case.kept(chosen)
-        answered = bool(kept.answers.any())
-        again = await look(case.question, best_of(ranker, kept)[0])
-        signs = signs_of(ranker, kept, again)
-        found.append(Told(case.kind, signs, answered, case.held_out))
+        best = best_of(ranker, kept)
+        told = signs(best, await look(best, case.question))
+        found.append(Told(case.kind, told, _outcome(case, kept), case.held_out))
     return found
 
 
-def signs_of(ranker: CalibratedRanker, case: Case, again: float | None = None) -> Floats:
-    """One row of QUESTION, of the best by the final score."""
-    return ranker.signs(*best_of(ranker, case), again)
+def _outcome(case: Case, kept: Case) -> Outcome:
+    if kept.answers.any():
+        return "answered"
+    return "unsaid" if case.kind == LOOK_ALIKES and not case.answers.any() else "absent"
 
 
-def best_of(ranker: CalibratedRanker, case: Case) -> tuple[list[Passage], list[Reading]]:
-    """The best by the final score, which they have then, and what was read in them."""
+def best_of(ranker: CalibratedRanker, case: Case) -> list[Passage]:
+    """The best by the final score, which they have then."""
     scores = ranker.passage.logits(ranker.voices(case.question, case.passages, case.readings))
     best = np.argsort(-scores)[:KEPT]
-    judged = [
+    return [
         case.passages[i].model_copy(
             update={
                 "score": probability(float(scores[i])),
@@ -112,4 +120,3 @@ def best_of(ranker: CalibratedRanker, case: Case) -> tuple[list[Passage], list[R
         )
         for i in best
     ]
-    return judged, [case.readings[i] for i in best]

@@ -22,22 +22,30 @@ from typing import Any, cast
 
 import numpy as np
 
+from app.adapters.answered import ABOUT, SAID, Answered
+from app.adapters.logistic import Logistic
 from app.adapters.onnx_dense import BundledEncoder
-from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, CalibratedRanker, Logistic
+from app.adapters.ranker import VOICES, WEIGHTS, CalibratedRanker
 from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
 from app.core.ports import Reader
-from app.core.types import Passage
+from app.core.types import Passage, Seen
 from eval.judged.certainty import auc, expected_calibration_error
-from eval.judged.places import seen_again
+from eval.judged.places import seen_in
 from eval.training.candidates import Found, collect
-from eval.training.cases import TELLING, Told, read_all, tell
-from eval.training.logistic import fit_passages, fit_questions, record_of
+from eval.training.cases import LOOK_ALIKES, TELLING, Told, read_all, tell
+from eval.training.logistic import (
+    fit_passages,
+    fit_questions,
+    question_record,
+    record_of,
+    shared_weights,
+)
 
 QUESTIONS = 240
 NEARLY_ALL = 0.985
 """Of the answered questions; `answer.answerable` is what they reach."""
-ALONE = dict.fromkeys(TELLING, 100) | {"paragraph": 700}
+ALONE = dict.fromkeys(TELLING, 240) | {LOOK_ALIKES: 700}
 """Questions of each set, where the question model alone is fitted."""
 
 
@@ -67,8 +75,8 @@ async def _fit(found: Sequence[Found], *, anew: bool) -> tuple[Logistic, list[To
     reader, encoder = BundledReader(), BundledEncoder()
     scorer = SentenceScorer.load(encoder)
 
-    async def look(question: str, passages: Sequence[Passage]) -> float | None:
-        return await seen_again(question, passages, reader, scorer)
+    async def look(passages: Sequence[Passage], question: str) -> Seen:
+        return await seen_in(passages, question, reader, scorer)
 
     try:
         installed = CalibratedRanker.load(reader)
@@ -81,25 +89,30 @@ async def _fit(found: Sequence[Found], *, anew: bool) -> tuple[Logistic, list[To
         await encoder.close()
 
 
-def measure(told: Sequence[Told], question: Logistic) -> dict[str, Any]:
+def measure(told: Sequence[Told], question: Answered) -> dict[str, Any]:
     """How well answered questions are told from others, set by set and together."""
     said = np.array([question.told(one.signs) for one in told])
-    true = np.array([t.answered for t in told])
-    kinds = np.array([t.kind for t in told])
+    kinds, outcomes = (np.array([getattr(t, name) for t in told]) for name in ("kind", "outcome"))
+    true = outcomes == "answered"
+    apart = {
+        outcome: {
+            kind: round(auc(said[of_kind & true], said[of_kind & (outcomes == outcome)]), 3)
+            for kind in sorted(set(kinds[outcomes == outcome].tolist()))
+            for of_kind in [kinds == kind]
+        }
+        for outcome in ("absent", "unsaid")
+    }
     return {
         "reached_by_nearly_all_answered": round(float(np.quantile(said[true], 1 - NEARLY_ALL)), 3),
-        "calibration_error": round(expected_calibration_error(said, true), 4),
-        "auc": {
-            kind: round(auc(said[(kinds == kind) & true], said[(kinds == kind) & ~true]), 3)
-            for kind in sorted(set(kinds.tolist()))
-        },
+        "calibration_error": round(expected_calibration_error(said, true, shared_weights(told)), 4),
+        "auc": apart,
     }
 
 
 def _blank(passage: Logistic | None = None) -> CalibratedRanker:
     """A ranker for its features, whose reader is never asked."""
-    voices, questions = (_zero(names) for names in (VOICES, QUESTION))
-    return CalibratedRanker(cast(Reader, _Nobody()), passage or voices, questions)
+    question = Answered(_zero(ABOUT), _zero(SAID))
+    return CalibratedRanker(cast(Reader, _Nobody()), passage or _zero(VOICES), question)
 
 
 def _zero(names: tuple[str, ...]) -> Logistic:
@@ -112,10 +125,10 @@ class _Nobody:
 
 
 def write(
-    passage: Logistic, question: Logistic, report: dict[str, Any], file: Path = WEIGHTS
+    passage: Logistic, question: Answered, report: dict[str, Any], file: Path = WEIGHTS
 ) -> None:
     """Write the models with what was measured."""
-    record = {"passage": record_of(passage), "question": record_of(question), **report}
+    record = {"passage": record_of(passage), "question": question_record(question), **report}
     file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.ranker import QUESTION, VOICES, CalibratedRanker, Logistic
-from eval.training.cases import DEPTH, Case, Told
+from app.adapters.answered import ABOUT, SAID, Answered
+from app.adapters.logistic import Logistic
+from app.adapters.ranker import VOICES, CalibratedRanker
+from eval.training.cases import DEPTH, Case, Outcome, Told
 
 FEW = 100
 """Questions of a set, below which it weighs less than others: two do not speak for their kind."""
@@ -19,6 +21,8 @@ _STEPS, _RATE, _DECAY = 600, 0.05, 1e-4
 _POINTWISE = 0.5
 _TURNS = 3
 _TOWARDS_PRIOR = 0.05
+SHARES: dict[Outcome, float] = {"answered": 0.5, "absent": 0.25, "unsaid": 0.25}
+"""Of the questions, where nothing is known of those that will be asked."""
 Floats = NDArray[np.float64]
 
 
@@ -73,28 +77,44 @@ def _fit_passages(
     return _fitted(VOICES, loss, mean, spread, prior)
 
 
-def fit_questions(told: Sequence[Told]) -> Logistic:
-    """The model over QUESTION.
-
-    A set weighs as the root of its size: a small one of another kind is heard, and most
-    questions are still told as they are.
-    """
+def fit_questions(told: Sequence[Told]) -> Answered:
+    """The model of whether a question is answered, as a softmax over the outcomes."""
     import torch
 
     rows = np.stack([one.signs for one in told])
     mean, spread = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0) + 1e-6
     x = torch.tensor(np.nan_to_num((rows - mean) / spread), dtype=torch.float32)
-    y = torch.tensor([float(one.answered) for one in told])
-    sizes = Counter(one.kind for one in told)
-    roots = torch.tensor([sizes[one.kind] ** -0.5 for one in told])
-    weight = roots / roots.sum()
+    y = torch.tensor([list(SHARES).index(one.outcome) for one in told])
+    weight = torch.tensor(shared_weights(told), dtype=torch.float32)
+    parts = slice(len(ABOUT)), slice(len(ABOUT), None)
 
-    def loss(weights: Any, intercept: Any) -> Any:
-        score = x @ weights + intercept
-        each = torch.nn.functional.binary_cross_entropy_with_logits(score, y, reduction="none")
+    def loss(weights: Any, intercepts: Any) -> Any:
+        against = [x[:, part] @ weights[part] + intercepts[n] for n, part in enumerate(parts)]
+        scores = torch.stack([torch.zeros(len(x)), *(-said for said in against)], dim=1)
+        each = torch.nn.functional.cross_entropy(scores, y, reduction="none")
         return (weight * each).sum()
 
-    return _fitted(QUESTION, loss, mean, spread)
+    weights, intercepts = _descended(loss, torch.zeros(rows.shape[1]), torch.zeros(2), _DECAY)
+    about, said = (
+        Logistic(names, float(intercept), weights[part], mean[part], spread[part])
+        for names, intercept, part in zip((ABOUT, SAID), intercepts, parts, strict=True)
+    )
+    return Answered(about, said)
+
+
+def shared_weights(told: Sequence[Told]) -> Floats:
+    """Of each question, 1 in all: every outcome has its share of SHARES.
+
+    Within it a set weighs as the root of its size: a small one of another kind is heard, and most
+    questions are still told as they are.
+    """
+    sizes = Counter(one.kind for one in told)
+    roots = np.array([sizes[one.kind] ** -0.5 for one in told])
+    outcomes = np.array([one.outcome for one in told])
+    for outcome, share in SHARES.items():
+        roots[outcomes == outcome] *= share / max(roots[outcomes == outcome].sum(), 1e-9)
+    weights: Floats = roots / roots.sum()
+    return weights
 
 
 def _fitted(
@@ -106,24 +126,31 @@ def _fitted(
 ) -> Logistic:
     import torch
 
-    start = torch.zeros(len(names))
-    intercept = torch.zeros(1, requires_grad=True)
-    decay = _DECAY
+    start, intercept, decay = torch.zeros(len(names)), torch.zeros(1), _DECAY
     if prior:
         start = torch.tensor(prior.weights, dtype=torch.float32)
-        intercept = torch.tensor([prior.intercept], requires_grad=True)
-        decay = _TOWARDS_PRIOR
-    weights = start.clone().requires_grad_()
-    optimizer = torch.optim.Adam([weights, intercept], lr=_RATE)
+        intercept, decay = torch.tensor([prior.intercept]), _TOWARDS_PRIOR
+    weights, found = _descended(loss, start, intercept, decay)
+    return Logistic(names, float(found[0]), weights, mean, spread)
+
+
+def _descended(
+    loss: Callable[[Any, Any], Any], start: Any, intercepts: Any, decay: float
+) -> tuple[Floats, Floats]:
+    """Weights, not far from the start, and intercepts, where the loss is least."""
+    import torch
+
+    weights, others = (t.clone().float().requires_grad_() for t in (start, intercepts))
+    optimizer = torch.optim.Adam([weights, others], lr=_RATE)
     for _ in range(_STEPS):
-        total = loss(weights, intercept) + decay * ((weights - start) ** 2).sum()
+        total = loss(weights, others) + decay * ((weights - start) ** 2).sum()
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
         with torch.no_grad():
             weights.clamp_(min=0.0)  # no voice may speak against what it says
-    found = weights.detach().numpy().astype(np.float64)
-    return Logistic(names, float(intercept.detach()), found, mean, spread)
+    found, free = (t.detach().numpy().astype(np.float64) for t in (weights, others))
+    return found, free
 
 
 def even_weights(kinds: Sequence[str]) -> list[float]:
@@ -141,3 +168,8 @@ def record_of(model: Logistic) -> dict[str, Any]:
         "intercept": round(model.intercept, 4),
         **{name: [round(float(v), 5) for v in column] for name, column in columns.items()},
     }
+
+
+def question_record(model: Answered) -> dict[str, Any]:
+    """Both models of whether a question is answered, as they are written."""
+    return {"about": record_of(model.about), "said": record_of(model.said)}

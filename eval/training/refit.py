@@ -16,12 +16,15 @@ from datetime import UTC, datetime
 import numpy as np
 
 from app import parts
+from app.adapters.answered import ABOUT, Answered, signs
+from app.adapters.logistic import Logistic
 from app.adapters.own_models import keep_ranking
-from app.adapters.ranker import QUESTION, CalibratedRanker, Logistic
+from app.adapters.ranker import CalibratedRanker
 from app.core.settings import Settings
+from app.core.types import Seen
 from app.wiring import open_footnote
-from eval.training.cases import Case, read_all, signs_of
-from eval.training.logistic import fit_passages, record_of
+from eval.training.cases import Case, best_of, read_all
+from eval.training.logistic import fit_passages, question_record, record_of
 from eval.training.own_texts import make_pairs, read_library, searched
 from eval.training.trial import Verdict, compare, gains
 
@@ -103,29 +106,30 @@ async def fit(
         return outcome
 
 
-def follow(old: CalibratedRanker, new: CalibratedRanker, cases: Sequence[Case]) -> Logistic:
+def follow(old: CalibratedRanker, new: CalibratedRanker, cases: Sequence[Case]) -> Answered:
     """The question model, which says of the new scores what it said of the old ones.
 
     Signs made from scores are centred and scaled so that, over the cases, they are as before.
     """
     everything = [case.kept(np.ones(len(case.passages), dtype=bool)) for case in cases]
     before, after = (
-        np.array([signs_of(ranker, case) for case in everything]) for ranker in (old, new)
+        np.array([signs(best_of(ranker, case), Seen()) for case in everything])
+        for ranker in (old, new)
     )
-    model = old.question
+    model = old.question.about
     mean, spread = model.mean.copy(), model.spread.copy()
-    for place in map(QUESTION.index, _FOLLOWING):
+    for place in map(ABOUT.index, _FOLLOWING):
         wider = (after[:, place].std() or 1.0) / (before[:, place].std() or 1.0)
         mean[place] = after[:, place].mean() - (before[:, place].mean() - mean[place]) * wider
         spread[place] *= wider
-    return replace(model, mean=mean, spread=spread)
+    return replace(old.question, about=replace(model, mean=mean, spread=spread))
 
 
-def _record(passage: Logistic, question: Logistic, outcome: Fitted) -> dict[str, object]:
+def _record(passage: Logistic, question: Answered, outcome: Fitted) -> dict[str, object]:
     return {
         "reranker": outcome.reranker,
         "passage": record_of(passage),
-        "question": record_of(question),
+        "question": question_record(question),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "pairs": outcome.learned,
         "result": asdict(outcome.verdict),

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from app.core.odds import log_odds
 from graphs.skills.answer_shape import SIGNS
 
 AT_FIRST = ("reader", "sentence", *SIGNS)
@@ -24,7 +25,7 @@ _PASSAGE, _PASSAGE_AGAIN = 0.43, 0.15
 """Likewise what is said of the passage, which was not fitted: as much of `sentence` both times."""
 # The best of seven that were tried on the sample handbook and 60 questions of the same articles.
 _OF_PASSAGE, _OF_PLACE, _HARDLY = 0.5, 0.3, 1e-3
-_LITTLE, _HARDLY_ANY = 1e-4, 1e-9
+_HARDLY_ANY = 1e-9
 
 
 class Again(NamedTuple):
@@ -82,9 +83,3 @@ def sentence_weight(sentence: float, passage: float, place: float) -> float:
     """
     likely = math.log(max(place, _HARDLY))
     return log_odds(sentence) + _OF_PASSAGE * log_odds(passage) + _OF_PLACE * likely
-
-
-def log_odds(share: float) -> float:
-    """Of a probability, kept within what four digits tell."""
-    bounded = min(max(share, _LITTLE), 1 - _LITTLE)
-    return math.log(bounded / (1 - bounded))

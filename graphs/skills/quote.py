@@ -64,7 +64,7 @@ class ExtractiveReader:
         if not sight.units:
             return
         passages = [item.passage for item in evidence]
-        if await self._ranker.answered(question, passages, sight.again) < self._threshold:
+        if self._ranker.answered(passages, sight.seen) < self._threshold:
             return
         best = None if is_open(question) else likeliest(sight.places)
         sureness = _sureness(best, sight.places) if best else 0.0

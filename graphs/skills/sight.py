@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from app.core.odds import best_and_lead, log_odds
 from app.core.ports import Reader, SentenceScorer
 from app.core.text import (
     Span,
@@ -15,9 +16,10 @@ from app.core.text import (
     table_header,
     words,
 )
+from app.core.types import Seen
 from graphs.context import Evidence, Quote
 from graphs.skills.answer_shape import answer_shape, is_open
-from graphs.skills.places import Likelihoods, log_odds
+from graphs.skills.places import Likelihoods
 from graphs.skills.second_look import Candidate, Sentence, look_again, shares_of
 
 _FEWEST_WORDS = 3
@@ -61,15 +63,15 @@ class Sight:
 
     Args:
         scores: The relevance of each unit, in [0, 1].
-        again: The log-odds that the likeliest sentences answer, read again: of the one that does
-            best. None where none was read, where the answer is a table's row, which says little
-            without its header, and where no single sentence is asked for.
+        seen: What the sentences say of the question: nothing where none can be read, as in other
+            languages. Of a table's row, which says little without its header, and where no single
+            sentence is asked for, a second look says nothing.
     """
 
     units: Sequence[Unit]
     scores: Sequence[float]
     places: Sequence[Place]
-    again: float | None
+    seen: Seen
 
 
 async def look(
@@ -79,7 +81,7 @@ async def look(
     near = _near_the_best(evidence)
     units = _units(near)
     if not units:
-        return Sight((), (), (), None)
+        return Sight((), (), (), Seen())
     scores = await scorer.score_sentences(
         question, [u.quote.text for u in units], [u.context for u in units]
     )
@@ -96,10 +98,7 @@ async def look(
         Place(quote, unit, share)
         for (quote, unit, _), share in zip(found, shares_of(said), strict=True)
     ]
-    again = max((now.again.answerable for now in said if now and now.again), default=None)
-    best = likeliest(places)
-    in_row = best is not None and is_table_row(best.unit.quote.text)
-    return Sight(units, scores, places, None if in_row or is_open(question) else again)
+    return Sight(units, scores, places, _seen(question, scores, places, said))
 
 
 def likeliest(places: Sequence[Place]) -> Place | None:
@@ -110,6 +109,20 @@ def likeliest(places: Sequence[Place]) -> Place | None:
 def within(one: Quote, other: Quote) -> bool:
     """Whether a quote is a part of another."""
     return one.evidence is other.evidence and other.start <= one.start and one.end <= other.end
+
+
+def _seen(
+    question: str,
+    scores: Sequence[float],
+    places: Sequence[Place],
+    said: Sequence[Likelihoods | None],
+) -> Seen:
+    best = likeliest(places)
+    if best is None:
+        return Seen()
+    again = max((now.again.answerable for now in said if now and now.again), default=None)
+    unsaid = is_open(question) or is_table_row(best.unit.quote.text)
+    return Seen(*best_and_lead(scores), None if unsaid else again)
 
 
 async def _read(

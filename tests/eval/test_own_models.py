@@ -13,7 +13,7 @@ import pytest
 
 from app.adapters import bundled
 from app.adapters.own_models import find_ranking, find_reader, keep_reader, remove_reader
-from app.adapters.ranker import WEIGHTS, CalibratedRanker
+from app.adapters.ranker import VOICES, WEIGHTS, CalibratedRanker
 from app.adapters.reader import BundledReader
 from app.core.errors import ConfigError, InputError
 from app.core.settings import Settings, load_settings
@@ -164,10 +164,13 @@ def test_a_damaged_final_score_is_told(tmp_path: Path, content: str) -> None:
         find_ranking(tmp_path, "x")
 
 
-def test_a_score_fitted_over_another_versions_voices_is_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["passage", "question"])
+def test_a_score_fitted_over_another_versions_voices_is_not_used(
+    tmp_path: Path, changed: str
+) -> None:
     (tmp_path / "models").mkdir()
     record = json.loads(WEIGHTS.read_text()) | {"reranker": "x"}
-    record["passage"]["features"] = record["passage"]["features"][:-1]
+    record[changed] = {"features": list(VOICES[:-1])}  # of a question there was one model once
     (tmp_path / "models" / "ranking.json").write_text(json.dumps(record))
 
     assert find_ranking(tmp_path, "x") is None

@@ -15,7 +15,7 @@ from app.adapters import payload
 from app.core.exchange import Stage, WhyNot
 from app.core.ports import ChunkStore
 from app.core.settings import load_settings
-from app.core.types import Passage, Scope, Scores
+from app.core.types import Passage, Scope, Scores, Seen
 from app.service import Footnote
 from app.wiring import open_footnote
 from graphs.skills.filters import RuleFilters
@@ -58,9 +58,7 @@ class Prefers:
             for p, s in zip(passages, said, strict=True)
         ]
 
-    async def answered(
-        self, question: str, passages: Sequence[Passage], again: float | None
-    ) -> float:
+    def answered(self, passages: Sequence[Passage], seen: Seen) -> float:
         return max((passage.score for passage in passages), default=0.0)
 
     async def close(self) -> None:

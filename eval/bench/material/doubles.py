@@ -11,7 +11,7 @@ from app.adapters.rate_limit import NoRateLimiter
 from app.core.ports import Memory
 from app.core.run import Run
 from app.core.settings import Settings
-from app.core.types import HybridQuery, Message, Passage, Scope, Scores, SparseVector, Vectors
+from app.core.types import HybridQuery, Message, Passage, Scope, Scores, Seen, SparseVector, Vectors
 from app.service import Footnote
 from graphs.context import Checked, Context, DraftSentence, Evidence, Query, Quote, Skills
 from graphs.graph import build_graph
@@ -85,9 +85,7 @@ class StillRanker:
         """0.9 for each passage."""
         return [passage.model_copy(update={"score": 0.9}) for passage in passages]
 
-    async def answered(
-        self, question: str, passages: Sequence[Passage], again: float | None
-    ) -> float:
+    def answered(self, passages: Sequence[Passage], seen: Seen) -> float:
         """0.9."""
         return 0.9
 

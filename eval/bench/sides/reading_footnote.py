@@ -21,7 +21,7 @@ from app.core.types import Status
 from app.service import Footnote
 from eval.judged.certainty import auc, expected_calibration_error
 from eval.judged.index import SCOPE, open_filled
-from eval.judged.places import best_place, seen_again
+from eval.judged.places import best_place, seen_in
 from eval.judged.sets import JudgedSet, Text
 from eval.judged.sets import Question as Judged
 from eval.training.pairs import SQUAD_HELD_OUT
@@ -129,8 +129,9 @@ class Certainty:
         """With or without the right paragraph."""
         found = await footnote.search(one.question, SCOPE, _CANDIDATES)
         kept = [p for p in found if not (without and p.source == one.key)][:_KEPT]
-        again = await seen_again(one.question, kept, self.reader, self.scorer)
-        return await self.ranker.answered(one.question, kept, again)
+        return self.ranker.answered(
+            kept, await seen_in(kept, one.question, self.reader, self.scorer)
+        )
 
 
 def best_f1(said: str, answers: Sequence[str]) -> float:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.adapters.ranker import QUESTION, VOICES, WEIGHTS, CalibratedRanker, shown
+from app.adapters.answered import ABOUT, SAID
+from app.adapters.ranker import VOICES, WEIGHTS, CalibratedRanker, shown
 from app.adapters.reader import BundledReader
-from app.core.types import Passage, Scores
+from app.core.types import Passage, Scores, Seen
 
 ASKED = "How many days of annual leave do employees get?"
 ANSWER = "Full-time employees get 25 days of paid annual leave a year."
+UNSEEN = Seen()
 OTHERS = [
     "Flights are booked through the travel desk.",
     "The canteen opens at noon.",
@@ -53,9 +55,8 @@ async def test_a_question_without_its_passage_is_less_answered(ranker: Calibrate
     with_it = await ranker.judge(ASKED, passages([*OTHERS, ANSWER]))
     without = await ranker.judge(ASKED, passages(OTHERS))
 
-    found = await ranker.answered(ASKED, with_it, None)
-    assert found > await ranker.answered(ASKED, without, None)
-    assert await ranker.answered(ASKED, [], None) == 0
+    assert ranker.answered(with_it, UNSEEN) > ranker.answered(without, UNSEEN)
+    assert ranker.answered([], UNSEEN) == 0
 
 
 async def test_a_second_look_that_sees_no_answer_is_heard_and_one_that_never_was_says_nothing(
@@ -63,7 +64,7 @@ async def test_a_second_look_that_sees_no_answer_is_heard_and_one_that_never_was
 ) -> None:
     judged = await ranker.judge(ASKED, passages([*OTHERS, ANSWER]))
 
-    doubted, unsaid, sure = [await ranker.answered(ASKED, judged, a) for a in (-5.0, None, 5.0)]
+    doubted, unsaid, sure = (ranker.answered(judged, Seen(again=a)) for a in (-5.0, None, 5.0))
 
     assert doubted < unsaid < sure
 
@@ -85,7 +86,7 @@ async def test_what_cannot_come_among_the_best_is_not_read(ranker: CalibratedRan
     best, without = (sorted(judged, key=lambda p: -p.score) for judged in (some_read, all_read))
     assert [p.text for p in best[:2]] == [p.text for p in without[:2]]
     assert tuple(some_read[-1].voices) == VOICES
-    assert 0 <= await settled.answered(ASKED, some_read, None) <= 1
+    assert 0 <= settled.answered(some_read, UNSEEN) <= 1
 
 
 async def test_a_promising_passage_far_down_the_list_is_still_read() -> None:
@@ -105,7 +106,7 @@ async def test_reading_less_reads_something_of_every_list(settled: int) -> None:
     for count in range(1, 9):
         judged = await some.judge(ASKED, passages((OTHERS * 3)[:count]))
         assert any(p.scores.rerank is not None for p in judged)
-        assert await some.answered(ASKED, judged, None) < 0.5
+        assert some.answered(judged, UNSEEN) < 0.5
 
 
 @pytest.mark.parametrize("texts", [[""], ["", ""], ["x"], ["🙂"] * 3])
@@ -116,7 +117,7 @@ async def test_odd_passages_get_a_score_too(
     judged = await ranker.judge(question, passages(texts, fused=0.0))
 
     assert all(0 <= p.score <= 1 for p in judged)
-    assert 0 <= await ranker.answered(question, judged, None) <= 1
+    assert 0 <= ranker.answered(judged, UNSEEN) <= 1
 
 
 async def test_another_cross_encoder_takes_the_readers_place(ranker: CalibratedRanker) -> None:
@@ -163,7 +164,8 @@ def test_the_weights_are_those_of_the_voices() -> None:
     record = json.loads(WEIGHTS.read_text())
 
     assert tuple(record["passage"]["features"]) == VOICES
-    assert tuple(record["question"]["features"]) == QUESTION
+    assert tuple(record["question"]["about"]["features"]) == ABOUT
+    assert tuple(record["question"]["said"]["features"]) == SAID
 
 
 def test_the_reader_sees_title_and_headings() -> None:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from app.adapters.onnx_dense import BundledEncoder
 from app.adapters.reader import BundledReader
 from app.adapters.sentence_scorer import SentenceScorer
-from app.core.types import Passage, Scores
+from app.core.types import Passage, Scores, Seen
 from graphs.context import Evidence
 from graphs.skills.sight import Sight, look
 
@@ -47,14 +47,27 @@ async def test_a_question_that_only_seems_to_be_answered_is_doubted(parts: Parts
     answered = await seen(parts, "When was the plant in Lund opened?")
     alike = await seen(parts, "When was the plant in Graz closed?")
 
-    assert answered.again is not None and alike.again is not None
-    assert answered.again > alike.again + 1
+    assert answered.seen.again is not None and alike.seen.again is not None
+    assert answered.seen.again > alike.seen.again + 1
     assert sum(place.probability for place in answered.places) == pytest.approx(1)
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_of_what_no_sentence_is_about_the_best_sentence_says_so(parts: Parts) -> None:
+    about, beside = [
+        (await seen(parts, question)).seen
+        for question in ("When was the plant in Lund opened?", "Who feeds the whales in winter?")
+    ]
+
+    assert about.sentence is not None and about.sentence_lead is not None
+    assert beside.sentence is not None and beside.sentence_lead is not None
+    assert about.sentence > beside.sentence + 1
+    assert about.sentence_lead > 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_of_how_to_do_something_single_sentences_are_not_asked(parts: Parts) -> None:
-    assert (await seen(parts, "How do I get to the canteen?")).again is None
+    assert (await seen(parts, "How do I get to the canteen?")).seen.again is None
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -64,5 +77,5 @@ async def test_where_nothing_can_be_read_nothing_is_said(
 ) -> None:
     sight = await seen(parts, "When was the plant in Lund opened?", texts)
 
-    assert sight.again is None and not sight.places
+    assert sight.seen == Seen() and not sight.places
     assert len(sight.scores) == len(sight.units)

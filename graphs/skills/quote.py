@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from app.core.ports import Ranker, Reader, SentenceScorer
 from app.core.run import Run
-from app.core.text import Span
+from app.core.text import Span, is_table_row
 from graphs.context import DraftSentence, Evidence, Quote
 from graphs.skills.answer_shape import is_open
 from graphs.skills.places import sentence_weight
-from graphs.skills.sight import Place, Sight, likeliest, look, within
+from graphs.skills.sight import Place, Sight, Unit, likeliest, look, within
 
 _EDGES = "| "
 """What stands around a table's row."""
@@ -79,11 +80,11 @@ class ExtractiveReader:
 
     def _sentences(self, sight: Sight) -> Iterator[Quote]:
         """The best sentences, best first, as far as they are near the best."""
-        likely: dict[int, float] = {}
+        likely: defaultdict[tuple[int, str], float] = defaultdict(float)
         for place in sight.places:
-            likely[id(place.unit)] = likely.get(id(place.unit), 0.0) + place.probability
+            likely[_where(place.unit)] += place.probability
         weighed = [
-            sentence_weight(score, unit.quote.evidence.passage.score, likely.get(id(unit), 0.0))
+            sentence_weight(score, unit.quote.evidence.passage.score, likely[_where(unit)])
             for score, unit in zip(sight.scores, sight.units, strict=True)
         ]
         ranked = sorted(zip(weighed, sight.units, strict=True), key=lambda pair: -pair[0])
@@ -94,6 +95,16 @@ class ExtractiveReader:
             if not any(_overlap(unit.quote, quote) for quote in shown):
                 shown.append(unit.quote)
                 yield unit.quote
+
+
+def _where(unit: Unit) -> tuple[int, str]:
+    """A sentence, or the table that a row is of.
+
+    Which of a table's rows answers the reader, who does not see the header, cannot tell; the
+    scorer of sentences does see it.
+    """
+    in_table = is_table_row(unit.quote.text)
+    return unit.quote.evidence.number, unit.context if in_table else str(unit.quote.start)
 
 
 def _sureness(best: Place, places: Sequence[Place]) -> float:

@@ -100,7 +100,7 @@ async def test_who_is_not_sure_of_the_place_quotes_the_sentence(parts: Parts) ->
 async def test_of_a_table_the_row_is_shown_that_its_header_speaks_for(parts: Parts) -> None:
     table = (
         "| Completed years of service | Annual leave |\n| --- | --- |\n| 0 to 4 years | 26 days |\n"
-        "| 5 to 9 years | 27 days |\n| 10 to 19 years | 29 days |\n| 20 years and more | 31 days |\n"
+        "| 5 to 9 years | 27 days |\n| 10 to 19 years | 29 days |\n| 20 and more | 31 days |\n"
     )
     question = "How many days of annual leave does an employee with twelve years of service get?"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,13 @@ class Found:
 
 
 def collect(
-    data: Path, texts: Path, cache: Path, *, most: int, only: Mapping[str, int] | None = None
+    data: Path,
+    texts: Path,
+    cache: Path,
+    *,
+    most: int,
+    more: Mapping[str, int] | None = None,
+    only: Container[str] | None = None,
 ) -> list[Found]:
     """Candidates of at most `most` questions of each set; every second one is held out.
 
@@ -58,7 +64,8 @@ def collect(
         data: Folder of the published sets.
         texts: Folder of the documentation packages; see `corpora.py`.
         cache: Folder in which vectors are remembered from run to run.
-        only: The sets to take, and how many questions of each.
+        more: Of which sets so many are taken instead.
+        only: The sets to take; all where none are named.
     """
     sets = [read(data, name) for name in JUDGED]
     sets += held_out_sets(gather(data, list(read_texts(texts))))
@@ -66,8 +73,8 @@ def collect(
     for one in sets:
         if only is not None and one.name not in only:
             continue
-        wanted = most if only is None else only[one.name]
-        found += asyncio.run(_found(one.sample(wanted, seed=_SEED), cache))
+        wanted = one.sample((more or {}).get(one.name, most), seed=_SEED)
+        found += asyncio.run(_found(wanted, cache))
         sys.stderr.write(f"{one.name}: {len(one.texts)} texts, {len(found)} questions so far\n")
     return found
 

@@ -45,15 +45,14 @@ from eval.training.logistic import (
 QUESTIONS = 240
 NEARLY_ALL = 0.985
 """Of the answered questions; `answer.answerable` is what they reach."""
-ALONE = dict.fromkeys(TELLING, 240) | {LOOK_ALIKES: 700}
-"""Questions of each set, where the question model alone is fitted."""
+MORE = {LOOK_ALIKES: 700}
 
 
 def main() -> None:
     """Collect, read, fit, measure, write."""
     alone = sys.argv[4:] == ["questions"]
-    only = ALONE if alone else None
-    found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS, only=only)
+    only = TELLING if alone else None
+    found = collect(*map(Path, sys.argv[1:4]), most=QUESTIONS, more=MORE, only=only)
     passage, told = asyncio.run(_fit(found, anew=not alone))
     sets = sorted({one.kind for one in found})
     question = fit_questions([one for one in told if not one.held_out])

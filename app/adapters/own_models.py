@@ -114,7 +114,7 @@ def find_ranking(data_dir: Path, reranker: str) -> Path | None:
         models = (record["passage"], *(question.get(name, question) for name in ("about", "said")))
         voices = [tuple(model["features"]) for model in models]
         whole = True
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         whole, fitted_for = False, ""
     if not whole:
         raise ConfigError(

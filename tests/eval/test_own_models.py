@@ -155,7 +155,10 @@ def test_a_reader_adapted_from_another_version_is_not_used(tmp_path: Path) -> No
     assert find_reader(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"reranker": "x"}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"reranker": "x"}', '{"reranker": "x", "passage": {}, "question": []}'],
+)
 def test_a_damaged_final_score_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "ranking.json").write_text(content)

@@ -40,19 +40,16 @@ class Answered:
 
     def told(self, row: Floats) -> float:
         """Of one row of ABOUT and SAID; a sign that is NaN was not given, and adds nothing."""
-        given = (row[: len(ABOUT)], self.about), (row[len(ABOUT) :], self.said)
-        doubts = (model.logits(filled(signs, model.mean)[None, :])[0] for signs, model in given)
-        return 1 / (1 + sum(math.exp(-float(doubt)) for doubt in doubts))
+        doubts = 0.0
+        for part, model in ((row[: len(ABOUT)], self.about), (row[len(ABOUT) :], self.said)):
+            given = np.where(np.isnan(part), model.mean, part)
+            doubts += math.exp(-float(model.logits(given[None, :])[0]))
+        return 1 / (1 + doubts)
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Answered:
         """A model as the recipe wrote it."""
         return cls(Logistic.read(record["about"]), Logistic.read(record["said"]))
-
-
-def filled(rows: Floats, mean: Floats) -> Floats:
-    """With the mean in place of what is NaN."""
-    return np.where(np.isnan(rows), mean, rows)
 
 
 def signs(passages: Sequence[Passage], seen: Seen) -> Floats:

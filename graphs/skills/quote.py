@@ -80,7 +80,7 @@ class ExtractiveReader:
 
     def _sentences(self, sight: Sight) -> Iterator[Quote]:
         """The best sentences, best first, as far as they are near the best."""
-        likely: defaultdict[tuple[int, str], float] = defaultdict(float)
+        likely: defaultdict[tuple[object, ...], float] = defaultdict(float)
         for place in sight.places:
             likely[_where(place.unit)] += place.probability
         weighed = [
@@ -97,14 +97,16 @@ class ExtractiveReader:
                 yield unit.quote
 
 
-def _where(unit: Unit) -> tuple[int, str]:
+def _where(unit: Unit) -> tuple[object, ...]:
     """A sentence, or the table that a row is of.
 
     Which of a table's rows answers the reader, who does not see the header, cannot tell; the
     scorer of sentences does see it.
     """
-    in_table = is_table_row(unit.quote.text)
-    return unit.quote.evidence.number, unit.context if in_table else str(unit.quote.start)
+    quote = unit.quote
+    if is_table_row(quote.text):
+        return quote.evidence.number, unit.context
+    return quote.evidence.number, quote.start, quote.end
 
 
 def _sureness(best: Place, places: Sequence[Place]) -> float:

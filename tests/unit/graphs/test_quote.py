@@ -110,6 +110,21 @@ async def test_of_a_table_the_row_is_shown_that_its_header_speaks_for(parts: Par
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_sentence_does_not_hide_the_answer_of_the_one_that_leans_on_it(
+    parts: Parts,
+) -> None:
+    text = (
+        "The telemetry module TM4 reports flow and pressure to the portal. It costs EUR 320 and "
+        "comes with a SIM card for ten years. Readings are kept for three years."
+    )
+    question = "What is the price of the telemetry module TM4 that reports flow and pressure to the portal?"
+
+    sentences = await written(parts, question, [text], sure=2.0)
+
+    assert "EUR 320" in sentences[0].text
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_passage_far_behind_the_best_is_not_quoted_and_a_near_one_is(parts: Parts) -> None:
     question, texts = "How many people work at the plant in Lund?", [PUMP, PLANT]
 

@@ -117,7 +117,10 @@ async def test_a_sentence_does_not_hide_the_answer_of_the_one_that_leans_on_it(
         "The telemetry module TM4 reports flow and pressure to the portal. It costs EUR 320 and "
         "comes with a SIM card for ten years. Readings are kept for three years."
     )
-    question = "What is the price of the telemetry module TM4 that reports flow and pressure to the portal?"
+    question = (
+        "What is the price of the telemetry module TM4 "
+        "that reports flow and pressure to the portal?"
+    )
 
     sentences = await written(parts, question, [text], sure=2.0)
 

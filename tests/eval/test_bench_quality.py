@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 
 from app.core.types import Passage
 from eval.bench import cli, plot, quality_figures, quality_tables, report
+from eval.bench.material.found import Figures
 from eval.bench.quality_figures import STAGES, Measured
 from eval.bench.result import Outcome
 from eval.bench.sides import quality_footnote
+from eval.judged.measures import Place
+from eval.judged.sets import Question
 from tests.support.judged import TEXTS, write_beir
 from tests.support.tiny_models import tiny_cross_encoder
 
@@ -33,6 +37,22 @@ def test_every_stage_is_measured_through_the_service(arguments: dict[str, Any]) 
     for stage in found["stages"].values():
         assert len(stage["ndcg"]) == len(stage["ms"]) == 3
     assert found["stages"]["ranking"]["ndcg"] == [1.0, 1.0, 1.0]
+
+
+def test_no_stage_looks_better_for_showing_more(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+
+    class Counting(Figures):
+        def add(self, question: Question, found: Sequence[Place], *rest: Any) -> None:
+            shown.append(len(found))
+            super().add(question, found, *rest)
+
+    monkeypatch.setattr(quality_footnote, "Figures", Counting)
+    monkeypatch.setattr(quality_footnote, "_MOST", 1)
+    quality_footnote.measure(**arguments)
+    assert set(shown) == {1}
 
 
 def test_vectors_are_remembered_between_runs(arguments: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ from graphs.nodes.retrieve import search
 
 DEPTH = 50
 _MOST = DEPTH * 2 // 3
-"""Passages asked of the service, so that each of its searches contributes DEPTH, as by default."""
+"""Passages asked of the service, so that each of its searches contributes DEPTH, as by default.
+Of every stage as many count: of a longer list ten documents are seen sooner."""
 TOP = 5
 _PASSAGES = RetrievalSettings().k
 RRF_K = 60
@@ -61,7 +62,7 @@ async def _measure(data: Path, cache: Path, name: str, asked: int) -> dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """What a stage found: the first DEPTH, the first TOP, and the time from the question on."""
+    """What a stage found: at most _MOST, the first TOP, and the time from the question on."""
 
     name: str
     found: Found
@@ -90,7 +91,7 @@ async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterat
 
 
 def _stage(name: str, found: Found, started: float) -> _Stage:
-    return _Stage(name, found, found[:TOP], (time.perf_counter() - started) * 1e3)
+    return _Stage(name, found[:_MOST], found[:TOP], (time.perf_counter() - started) * 1e3)
 
 
 async def _search(footnote: Footnote, question: str, weights: tuple[float, float]) -> Found:

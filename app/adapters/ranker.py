@@ -165,7 +165,7 @@ class CalibratedRanker:
     async def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """What the reader says of each passage, with another cross-encoder's relevance."""
         texts = [shown(p) for p in passages]
-        readings = await self._reader.read(question, texts)
+        readings = await self._reader.read(question, texts, places=False)
         if self._reranker is None:
             return readings
         # Nobody knows the scale of a foreign score: it is given the one of our own.

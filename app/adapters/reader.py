@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,19 @@ _REMEMBERED = 2000
 Logits = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What came out of the model.
+
+    Args:
+        reading: Without places: of most passages nobody asks for them.
+        edges: Log-odds of each token to begin, and to end the answer; None in other languages.
+    """
+
+    reading: Reading
+    edges: tuple[Logits, Logits] | None = None
+
+
 class BundledReader:
     """Reads one passage at a time, several at once, each in a thread of its own.
 
@@ -51,23 +65,21 @@ class BundledReader:
         self._session = bundled.session(own.file if own else bundled.weights(bundled.READER_FOLDER))
         self._tokenizer = bundled.tokenizer()
         self._turns = Turns("reader", threads or os.cpu_count() or 1)
-        self._known: LRUCache[tuple[str, str], Reading] = LRUCache(_REMEMBERED)
+        self._known: LRUCache[tuple[str, str], _Pass] = LRUCache(_REMEMBERED)
 
-    async def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
-        """A reading of each text, in order."""
-        new = list(dict.fromkeys(text for text in texts if (question, text) not in self._known))
-        asked = self._ids(question)[:QUESTION_TOKENS]
-        fresh = dict(
-            zip(new, await self._turns.map(lambda t: self._read(asked, t), new), strict=True)
-        )
-        found = [fresh[t] if t in fresh else self._known[question, t] for t in texts]
-        for text, reading in fresh.items():
-            self._known[question, text] = reading
-        return found
+    async def read(
+        self, question: str, texts: Sequence[str], *, places: bool = True
+    ) -> list[Reading]:
+        """A reading of each text, in order; without `places` it costs a little less."""
+        passes = await self._passes(question, texts)
+        if not places:
+            return [one.reading for one in passes]
+        pairs = list(zip(texts, passes, strict=True))
+        return await self._turns.map(lambda pair: self._placed(*pair), pairs)
 
     async def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """A relevance in [0, 1] for each text, in order; 0.5 is the line between."""
-        readings = await self.read(question, texts)
+        readings = await self.read(question, texts, places=False)
         return [float(0.5 * (1 + np.tanh(0.5 * reading.relevance))) for reading in readings]
 
     async def close(self) -> None:
@@ -78,21 +90,35 @@ class BundledReader:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _read(self, asked: Sequence[int], text: str) -> Reading:
+    async def _passes(self, question: str, texts: Sequence[str]) -> list[_Pass]:
+        """The longest text first: at the end no thread waits long for another."""
+        new = sorted({t for t in texts if (question, t) not in self._known}, key=len, reverse=True)
+        asked = self._ids(question)[:QUESTION_TOKENS]
+        fresh = dict(
+            zip(new, await self._turns.map(lambda t: self._pass(asked, t), new), strict=True)
+        )
+        found = [fresh[t] if t in fresh else self._known[question, t] for t in texts]
+        for text, one in fresh.items():
+            self._known[question, text] = one
+        return found
+
+    def _pass(self, asked: Sequence[int], text: str) -> _Pass:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         told = encoding.ids[: bundled.READER_TOKENS - len(asked) - 3]
         if not asked or not told:  # nothing to compare, and the graph needs both
-            return Reading(-10.0, -10.0)
+            return _Pass(Reading(-10.0, -10.0))
         ids = np.array([[_FIRST, *asked, _LAST, *told, _LAST]], dtype=np.int32)
         begin = np.array([len(asked) + 2], dtype=np.int64)
         relevance, answerable, starts, ends = self._run(ids, begin)
         familiar = _words_known(encoding, text) >= _FAMILIAR
-        return Reading(
-            relevance=float(relevance[0]),
-            answerable=float(answerable[0]),
-            places=tuple(likeliest(starts, ends, encoding, text)) if familiar else (),
-            familiar=familiar,
-        )
+        reading = Reading(float(relevance[0]), float(answerable[0]), familiar=familiar)
+        return _Pass(reading, (starts, ends) if familiar else None)
+
+    def _placed(self, text: str, one: _Pass) -> Reading:
+        if one.edges is None:
+            return one.reading
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return replace(one.reading, places=tuple(likeliest(*one.edges, encoding, text)))
 
     def _run(self, ids: NDArray[np.int32], told: NDArray[np.int64]) -> Any:
         return self._session.run(None, {"input_ids": ids, "told": told})

@@ -256,8 +256,14 @@ class Reader(Protocol):
     def name(self) -> str:
         """The model's name."""
 
-    async def read(self, question: str, texts: Sequence[str]) -> list[Reading]:
-        """A reading of each text, in order."""
+    async def read(
+        self, question: str, texts: Sequence[str], *, places: bool = True
+    ) -> list[Reading]:
+        """A reading of each text, in order.
+
+        Args:
+            places: Whether where the answer may stand is wanted, too.
+        """
 
     async def close(self) -> None:
         """Give back the threads and the model."""

@@ -33,7 +33,7 @@ def run(sizes: Sizes) -> Outcome:
     other = max(others, default=None)
     return Outcome(
         "rerank",
-        ours="Footnote: the bundled reader, int8 ONNX: relevance, answer's place, answerability",
+        ours="Footnote: the bundled reader, int8 ONNX, which also says if and where a text answers",
         other="sentence-transformers: CrossEncoder.predict, fp32, a model of the same size",
         rows=[Row("pairs", "per s", max(ours), other, more_is_better=True)],
         bars=[Bar("rerank, times faster", max(ours) / other, _TIMES_FASTER, at_least=True)]

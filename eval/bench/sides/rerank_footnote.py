@@ -18,10 +18,10 @@ def measure(*, questions: int, candidates: int) -> dict[str, Any]:
 
 async def _measure(questions: list[str], texts: list[str]) -> dict[str, Any]:
     reader = BundledReader()
-    await reader.read("warm", texts)
+    await reader.score("warm", texts)
     started = time.perf_counter()
     for question in questions:
-        await reader.read(question, texts)
+        await reader.score(question, texts)
     seconds = time.perf_counter() - started
     await reader.close()
     return {"seconds": seconds, "pairs": len(questions) * len(texts)}

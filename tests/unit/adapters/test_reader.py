@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -55,10 +56,13 @@ async def test_what_answers_is_told_from_what_does_not(reader: BundledReader) ->
 async def test_a_passage_is_read_once_for_ranking_and_answering(
     reader: BundledReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await reader.read(QUESTION, TEXTS)
+    ranked = await reader.read(QUESTION, TEXTS, places=False)
     monkeypatch.setattr(reader, "_session", None)
+    answering = await reader.read(QUESTION, TEXTS[::-1])
 
-    assert await reader.read(QUESTION, TEXTS[::-1]) == first[::-1]
+    assert [replace(reading, places=()) for reading in answering] == ranked[::-1]
+    assert not any(reading.places for reading in ranked)
+    assert answering[-1].places
 
 
 @pytest.mark.parametrize("question", ["", " ", "???", "東京", "x" * 20_000, "why " * 3000])

@@ -47,8 +47,8 @@ class Evidence:
 
     @property
     def context(self) -> str:
-        """Title and headings."""
-        return context_of(self.passage)
+        """What the passage is called."""
+        return self.passage.context
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,3 @@ class Context:
     """What, besides question and documents, an answer depends on: models and prompts."""
     held: AsyncExitStack = field(default_factory=AsyncExitStack)
     """What a node opens for a later one; closed when the run ends, however it ends."""
-
-
-def context_of(passage: Passage) -> str:
-    """Title and headings of a passage, in one line."""
-    return passage.context

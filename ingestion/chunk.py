@@ -13,14 +13,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.core.names import SEPARATOR, Named, breadcrumb
 from app.core.types import Chunk, ParsedDocument
 from ingestion.outline import Outline
 from ingestion.tokens import Tokens
 
-VERSION = "structure/4"
+VERSION = "structure/5"
 """Part of the index fingerprint."""
 
-SEPARATOR = " > "
 _PREFIX_CHARS = 200
 _SPECIAL_TOKENS = 4
 _LEAST = 3  # a chunk is cut at the outermost block that leaves it a third of its room
@@ -70,7 +70,7 @@ class Chunker:
         outline = Outline(document)
         tokens = self._tokens.places(document.text)
         pieces = self._merged(document.text, _pieces(document.text, outline), tokens)
-        rooms = self._rooms(document.title, {piece.headings for piece in pieces})
+        rooms = self._rooms(document, {piece.headings for piece in pieces})
         parts = [part for piece in pieces
                  for part in self._split(document, piece, outline, tokens, rooms)]  # fmt: skip
         return [
@@ -85,11 +85,11 @@ class Chunker:
             for number, part in enumerate(self._within(document.text, parts))
         ]
 
-    def embedding_texts(self, title: str, chunks: Sequence[Chunk]) -> list[str]:
-        """What the encoders read of chunks cut here: title and headings in front, never more
+    def embedding_texts(self, document: Named, chunks: Sequence[Chunk]) -> list[str]:
+        """What the encoders read of chunks cut here: what they are called in front, never more
         than fits."""
         bodies = [chunk.text.strip() for chunk in chunks]
-        paths = [_path(title, chunk.heading) for chunk in chunks]
+        paths = [_path(document, chunk.heading) for chunk in chunks]
         distinct = list(dict.fromkeys(paths))
         sizes = dict(zip(distinct, self._tokens.counts(distinct), strict=True))
         free = self._max_tokens - _SPECIAL_TOKENS  # for headings and body
@@ -100,9 +100,9 @@ class Chunker:
                 paths[n] = self._shortened(paths[n], free - size)
         return [f"{path}\n{body}" for path, body in zip(paths, bodies, strict=True)]
 
-    def embedding_text(self, title: str, chunk: Chunk) -> str:
+    def embedding_text(self, document: Named, chunk: Chunk) -> str:
         """What the encoders read of one chunk."""
-        return self.embedding_texts(title, [chunk])[0]
+        return self.embedding_texts(document, [chunk])[0]
 
     def _merged(self, text: str, pieces: Sequence[_Piece], tokens: Sequence[int]) -> list[_Piece]:
         """Pieces, with small ones joined to their neighbour on the same page."""
@@ -135,16 +135,16 @@ class Chunker:
             columns = block.columns if block else ""
             headings = (*piece.headings, columns) if columns else piece.headings
             if headings not in rooms:
-                rooms |= self._rooms(document.title, {headings})
+                rooms |= self._rooms(document, {headings})
             end = self._end(document.text, start, piece.end, rooms[headings], outline, tokens)
             yield replace(piece, start=start, end=end, headings=headings)
             start = end
 
     def _rooms(
-        self, title: str, headings: Collection[tuple[str, ...]]
+        self, document: Named, headings: Collection[tuple[str, ...]]
     ) -> dict[tuple[str, ...], int]:
         """Tokens of a chunk under each of these headings."""
-        sizes = self._tokens.counts([_path(title, SEPARATOR.join(path)) for path in headings])
+        sizes = self._tokens.counts([_path(document, SEPARATOR.join(p)) for p in headings])
         prefixes = [min(size, self._max_tokens // 2) for size in sizes]
         rooms = [self._max_tokens - prefix - _SPECIAL_TOKENS for prefix in prefixes]
         return {
@@ -192,12 +192,8 @@ class Chunker:
         return path
 
 
-def _path(title: str, heading: str) -> str:
-    """Title and headings, each once."""
-    if not heading or f"{heading}{SEPARATOR}".startswith(f"{title}{SEPARATOR}"):
-        path = heading or title
-    else:
-        path = f"{title}{SEPARATOR}{heading}"
+def _path(document: Named, heading: str) -> str:
+    path = breadcrumb(document, heading)
     return path if len(path) <= _PREFIX_CHARS else "…" + path[1 - _PREFIX_CHARS :]
 
 

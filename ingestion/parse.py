@@ -20,7 +20,7 @@ from ingestion.safety.hidden import visible
 from ingestion.safety.hidden_html import visible_html
 from ingestion.safety.hidden_office import visible_office
 
-VERSION = "kreuzberg-4.10/5"
+VERSION = "kreuzberg-4.10/6"
 """Part of the index fingerprint: another parser may give another canonical text."""
 
 HIDDEN_TEXT = "hidden-text"
@@ -32,7 +32,10 @@ _HTML_METADATA = re.compile(
     r"<(?:meta|link|base)\b[^<>]*>|<title\b[^<>]*>[^<]*</title\s*>", re.IGNORECASE
 )
 _HTML_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"untitled.*|(sheet|slide|document|presentation)\W*\d*", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"untitled.*|(sheet|slide|document|presentation)\W*\d*|[\W\d_]+", re.IGNORECASE
+)
+"""What is no title; a number alone, such as that of a filing, tells nobody what it is about."""
 _HEADING = re.compile(r"^#{1,3}\s+(\S.*?)\s*#*$", re.MULTILINE)
 _LARGEST = re.compile(r"^#\s+(\S.*?)\s*#*$", re.MULTILINE)
 _PROGRAM = re.compile(r"^Microsoft (?:Word|PowerPoint|Excel) - ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.core.errors import FootnoteError, PermanentError
@@ -137,17 +137,17 @@ class Preparer:
     def _cut(
         self, parsed: ParsedDocument, content_hash: str, title: str, members: Mapping[str, str]
     ) -> Prepared:
-        title = title or parsed.title
+        parsed = replace(parsed, title=title or parsed.title)
         chunks = self._chunker.cut(parsed)
         return Prepared(
             source=parsed.source,
             content_hash=content_hash,
-            title=title,
+            title=parsed.title,
             pages=len(parsed.pages),
             language=parsed.language or told_at_once(parsed.text),
             flags=[*parsed.flags, *poison.flags(parsed.text)],
             chunks=chunks,
-            texts=self._chunker.embedding_texts(title, chunks),
+            texts=self._chunker.embedding_texts(parsed, chunks),
             signature=b64encode(signature(parsed.text)).decode(),
             members=members,
         )

@@ -130,7 +130,7 @@ class Renewer:
             language=document.language or None,
             flags=document.flags,
             chunks=cut,
-            texts=self._chunker.embedding_texts(document.title, cut),
+            texts=self._chunker.embedding_texts(document, cut),
         )
 
     async def _with_terms(self, document: Document, chunks: list[EncodedChunk]) -> Version:
@@ -142,7 +142,7 @@ class Renewer:
 
         def count() -> list[EncodedChunk]:
             plain = [encoded.chunk for encoded in chunks]
-            read = self._chunker.embedding_texts(document.title, plain)
+            read = self._chunker.embedding_texts(document, plain)
             texts = [f"{c.context}\n{text}" for c, text in zip(plain, read, strict=True)]
             terms = self._sparse.encode_documents(texts, language)
             return [replace(e, sparse=s) for e, s in zip(chunks, terms, strict=True)]

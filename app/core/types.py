@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.file_types import FileType
+from app.core.names import breadcrumb
 
 Vector = NDArray[np.float32]
 """One dense embedding, shape (dimensions,), unit length."""
@@ -262,10 +263,8 @@ class Passage(Model):
 
     @property
     def context(self) -> str:
-        """Title and headings, in one line."""
-        if not self.heading or self.heading.startswith(self.title):
-            return self.heading or self.title
-        return f"{self.title} > {self.heading}"
+        """Where it stands: file name, title and headings, in one line."""
+        return breadcrumb(self, self.heading)
 
 
 class ExplainedPassage(Passage):

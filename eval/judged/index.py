@@ -35,7 +35,8 @@ async def prepare(one: JudgedSet, chunker: Chunker) -> list[Prepared]:
     """The set's texts, cut; a document's source is its key. Empty ones are left out."""
     found: list[Prepared] = []
     for text in one.texts:
-        chunks = chunker.cut(ParsedDocument(text.key, text.title, text.body))
+        document = ParsedDocument(text.key, text.title, text.body)
+        chunks = chunker.cut(document)
         if chunks:
             prepared = Prepared(
                 source=text.key,
@@ -45,7 +46,7 @@ async def prepare(one: JudgedSet, chunker: Chunker) -> list[Prepared]:
                 language=None,
                 flags=(),
                 chunks=chunks,
-                texts=chunker.embedding_texts(text.title, chunks),
+                texts=chunker.embedding_texts(document, chunks),
             )
             found.append(await described(prepared))
     return found

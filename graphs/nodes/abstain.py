@@ -11,7 +11,7 @@ from app.core.exchange import Delta
 from app.core.text import sentence_spans
 from app.core.types import Answer, Passage, Status
 from graphs.citations import CitationBook, proved
-from graphs.context import Checked, Context, Evidence, Quote, context_of
+from graphs.context import Checked, Context, Evidence, Quote
 from graphs.state import State
 
 NO_ANSWER = "The documents do not answer this question."
@@ -26,7 +26,7 @@ async def abstain(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """An honest no, with the nearest passages cited."""
     text, book = await _reason(state, runtime.context), CitationBook()
     nearest = [
-        book.add(Checked(context_of(quote.evidence.passage), (quote,), None))
+        book.add(Checked(quote.evidence.passage.context, (quote,), None))
         for quote in _first_sentences(state["passages"])
     ]
     if nearest:
@@ -58,8 +58,8 @@ def _first_sentences(passages: Sequence[Passage]) -> list[Quote]:
     shown: set[str] = set()
     for passage in passages:
         spans = sentence_spans(passage.text)
-        if spans and context_of(passage) not in shown and len(quotes) < _NEAREST:
-            shown.add(context_of(passage))
+        if spans and passage.context not in shown and len(quotes) < _NEAREST:
+            shown.add(passage.context)
             evidence = Evidence(0, passage, passage.start, passage.text)
             start, end = spans[0].start, spans[0].end
             quotes.append(Quote(evidence, passage.start + start, passage.start + end))

@@ -8,7 +8,7 @@ from itertools import accumulate
 from app.core.ports import SentenceScorer
 from app.core.text import Span, sentence_spans
 from app.core.types import Passage
-from graphs.context import Evidence, context_of
+from graphs.context import Evidence
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 Piece = tuple[Passage, int, str]
@@ -55,7 +55,7 @@ class SentenceCompressor:
             [passage.text[span.start : end] for span, end in zip(spans, ends, strict=True)]
         )
         sentences = [passage.text[s.start : s.end] for s in spans]
-        contexts = [context_of(passage)] * len(spans)
+        contexts = [passage.context] * len(spans)
         scores = await self._scorer.score_sentences(question, sentences, contexts)
         best = _best_run(scores, sizes, budget)
         kept = Span(spans[best.start].start, spans[best.end - 1].end)

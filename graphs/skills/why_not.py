@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from app.core.errors import NotFoundError
 from app.core.exchange import Loss, Part, Stage, WhyNot
 from app.core.types import Document, HybridQuery, Passage, Scope
-from graphs.context import Context, Query, context_of
+from graphs.context import Context, Query
 from graphs.nodes.retrieve import hybrid
 from graphs.skills.filters import apart, narrowed
 from graphs.skills.ranking import rank
@@ -200,7 +200,7 @@ class _Way:
         other = _part(fate.other) if fate.other else None
         self.stages.append(_with(stage, best).model_copy(update={"other": other}))
         if fate.why == "near_copy" and fate.other:
-            name = context_of(fate.other)
+            name = fate.other.context
             return self._lost(
                 "near_copy",
                 f"{fate.likeness:.0%} of its best chunk stands in “{name}”, ranked above it",

@@ -36,4 +36,4 @@ def _cut(file: Path) -> Iterator[str]:
     )
     title = file.stem.replace("_", " ")
     document = ParsedDocument(file.name, title, file.read_text(encoding="utf-8"))
-    return (chunker.embedding_text(title, chunk) for chunk in chunker.cut(document))
+    return (chunker.embedding_text(document, chunk) for chunk in chunker.cut(document))

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.adapters import bundled
+from app.core.names import SEPARATOR
 from app.core.types import Chunk, Page, ParsedDocument
-from ingestion.chunk import SEPARATOR, Chunker
+from ingestion.chunk import Chunker
 from ingestion.formats import kinds
 
 SMALL = 48
@@ -99,7 +100,7 @@ def test_nothing_that_is_embedded_is_longer_than_the_model_reads(
 ) -> None:
     for cutter, most in ((small, SMALL), (chunker, 220)):
         chunks = cutter.cut(made.document)
-        read = cutter.embedding_texts(made.document.title, chunks)
+        read = cutter.embedding_texts(made.document, chunks)
 
         assert all(length <= bundled.MAX_TOKENS for length in _lengths(tokenizer, read))
         assert all(
@@ -152,9 +153,10 @@ def test_a_title_in_a_script_of_many_tokens_does_not_push_the_text_out(
     title = "가나다라마바사 " * 25
     text = f"# {title}\n\n" + "직원은 매년 휴가를 받습니다. " * 40
 
-    chunks = chunker.cut(ParsedDocument("s.md", title, text))
+    document = ParsedDocument("s.md", title, text)
+    chunks = chunker.cut(document)
 
-    read = [chunker.embedding_text(title, chunk) for chunk in chunks]
+    read = [chunker.embedding_text(document, chunk) for chunk in chunks]
     assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
     assert all(chunk.text.strip() in passage for chunk, passage in zip(chunks, read, strict=True))
 
@@ -184,11 +186,12 @@ def test_a_heading_alone_names_the_section_that_follows_it(chunker: Chunker) -> 
 def test_a_long_section_keeps_its_headings_in_every_part(chunker: Chunker) -> None:
     body = "Full-time employees get 28 days of leave a year. " * 99
     text = f"# Leave\n\n{body[:600]}\n\n## Annual\n\n{body}"
-    _, *chunks = chunker.cut(ParsedDocument("s.md", "Handbook", text))
+    document = ParsedDocument("s.md", "Handbook", text)
+    _, *chunks = chunker.cut(document)
 
     assert len(chunks) > 3
     assert {chunk.heading for chunk in chunks} == {"Leave > Annual"}
-    read = [chunker.embedding_text("Handbook", chunk) for chunk in chunks]
+    read = [chunker.embedding_text(document, chunk) for chunk in chunks]
     assert all(passage.startswith("Handbook > Leave > Annual\n") for passage in read)
 
 
@@ -227,9 +230,10 @@ def test_a_sibling_heading_ends_the_path_below_the_one_before(chunker: Chunker) 
     "text", ["x" * 50_000, "🏖️" * 4_000, "word " * 9_000, "| a " * 4_000, "\n" * 3_000 + "end"]
 )
 def test_text_without_any_structure_is_cut_too(chunker: Chunker, tokenizer: Any, text: str) -> None:
-    chunks = chunker.cut(ParsedDocument("s.txt", "t", text))
+    document = ParsedDocument("s.txt", "t", text)
+    chunks = chunker.cut(document)
     assert "".join(chunk.text for chunk in chunks) == text
-    read = [chunker.embedding_text("t", chunk) for chunk in chunks]
+    read = [chunker.embedding_text(document, chunk) for chunk in chunks]
     assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
 
 
@@ -241,9 +245,10 @@ def test_a_table_with_long_column_names_is_not_pushed_out_by_them(
     rows = "\n".join(f"| {n} " + "| 28 days a year " * 5 + "|" for n in range(60))
     text = f"| {columns} |\n| {ruler} |\n{rows}\n"
 
-    chunks = chunker.cut(ParsedDocument("s.md", "Leave by country", text))
+    document = ParsedDocument("s.md", "Leave by country", text)
+    chunks = chunker.cut(document)
 
-    read = [chunker.embedding_text("Leave by country", chunk) for chunk in chunks]
+    read = [chunker.embedding_text(document, chunk) for chunk in chunks]
     assert max(_lengths(tokenizer, read)) <= bundled.MAX_TOKENS
     assert all(chunk.text.strip() in passage for chunk, passage in zip(chunks, read, strict=True))
 
@@ -307,8 +312,9 @@ def test_every_part_of_a_big_table_is_read_with_the_names_of_its_columns(
 ) -> None:
     rows = "".join(f"| Pump {n} | {n * 7} EUR | Graz |\n" for n in range(300))
     text = f"## Prices\n\n| Article | Price | Town |\n| --- | --- | --- |\n{rows}"
-    chunks = chunker.cut(ParsedDocument("s.xlsx", "Catalogue", text, (), kinds.SHEETS[0]))
-    read = chunker.embedding_texts("Catalogue", chunks)
+    document = ParsedDocument("s.xlsx", "Catalogue", text, (), kinds.SHEETS[0])
+    chunks = chunker.cut(document)
+    read = chunker.embedding_texts(document, chunks)
     head = "Catalogue > Prices > Article, Price, Town\n| Pump"
     assert len(read) > 5 and all(passage.startswith(head) for passage in read[1:])
     assert all(chunk.text.endswith(" |\n") for chunk in chunks)
@@ -361,8 +367,8 @@ def test_an_earlier_message_of_a_thread_is_a_chunk_of_its_own(
 
 def test_the_title_is_read_once_where_the_first_heading_repeats_it(chunker: Chunker) -> None:
     text = "# Leave\n\n## Annual\n\n" + "Full-time employees get 28 days of leave a year. " * 4
-    chunks = chunker.cut(ParsedDocument("s.md", "Leave", text))
-    (read,) = chunker.embedding_texts("Leave", chunks)
+    document = ParsedDocument("s.md", "Leave", text)
+    (read,) = chunker.embedding_texts(document, chunker.cut(document))
     assert read.startswith("Leave > Annual\n#")
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.chunk import SEPARATOR, Chunker
+from app.core.names import SEPARATOR
+from ingestion.chunk import Chunker
 from ingestion.code import structure
 from ingestion.parse import parse
 
@@ -73,7 +74,7 @@ def test_a_chunk_of_code_names_the_class_and_the_function_it_is_from(chunker: Ch
     annual = [c for c in chunks if c.heading == SEPARATOR.join(["Leave", "annual"])]
     assert len(annual) > 1 and annual[0].text.startswith("    def annual")
     assert all(c.text.endswith("\n") for c in chunks)
-    read = chunker.embedding_texts(document.title, annual)
+    read = chunker.embedding_texts(document, annual)
     assert all(text.startswith("leave.py > Leave > annual\n") for text in read)
 
 

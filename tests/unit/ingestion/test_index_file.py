@@ -207,6 +207,7 @@ def test_a_file_that_does_not_make_sense_is_refused(
             "newer version",
         ),
     ],
+    ids=["empty", "zip", "object", "list", "text", "newer"],
 )
 def test_another_file_is_told_apart(
     file: Path, content: bytes, kind: type[FootnoteError], said: str

@@ -134,6 +134,7 @@ def test_a_document_is_called_what_its_author_called_it(name: str, title: str) -
     [
         ("a.pdf", made.pdf(PAGES, title="Staff handbook"), "Staff handbook"),
         ("scan-7.pdf", made.pdf(PAGES, title="Untitled spreadsheet"), "scan-7"),
+        ("Nord 2018.pdf", made.pdf(PAGES, title="0000320187-18-000142"), "Nord 2018"),
         ("a.md", b"Intro.\n\n## **Annual** leave ##\n\n28 days.\n", "Annual leave"),
         ("b.md", b"---\ntitle: 'Annual leave'\n---\n\n# Other\n\n28 days.\n", "Annual leave"),
         ("notes.txt", b"Leave is 28 days.\n", "notes"),

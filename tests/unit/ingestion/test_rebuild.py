@@ -270,7 +270,7 @@ async def test_other_terms_keep_the_vectors(library: Library) -> None:
         assert (await store.info()).fingerprint["bm25"] == library.sparse.name
         terms = [c.sparse async for _, chunks in store.everything() for c in chunks]
         texts = [
-            library.chunker.embedding_text(d.title, c.chunk)
+            library.chunker.embedding_text(d, c.chunk)
             async for d, chunks in store.everything()
             for c in chunks
         ]

@@ -12,6 +12,7 @@ from eval.bench import (
     checkpoint,
     cluster,
     encode,
+    filings,
     graph,
     hybrid,
     ingest,
@@ -43,6 +44,7 @@ _JUDGED: dict[str, Callable[[Judged], Outcome]] = {
     "questions": questions.run,
     "quality": quality.run,
     "reading": reading.run,
+    "filings": filings.run,
 }
 BENCHMARKS = (*_SIZED, *_JUDGED)
 _AT_WISH = ("million", "ray")

@@ -46,22 +46,22 @@ def measure(*, data: str, cache: str, name: str, asked: int) -> dict[str, Any]:
 async def _measure(data: Path, cache: Path, name: str, asked: int) -> dict[str, Any]:
     one = read(data, name).sample(asked)
     async with open_filled([one], cache) as (footnote, judge):
-        stages: dict[str, Figures] = {}
+        measured: dict[str, Figures] = {}
         await footnote.search(one.questions[0].text, SCOPE)  # warm
         for question in one.questions:
-            async for stage in _stages(footnote, question.text, one.has_spans):
-                figures = stages.setdefault(stage.name, Figures(judge))
+            async for stage in stages(footnote, question.text, spans=one.has_spans):
+                figures = measured.setdefault(stage.name, Figures(judge))
                 figures.add(question, _places(stage.found), _places(stage.best), stage.ms)
         info = await footnote.store.info()
     return {
         "family": one.family,
         "chunks": info.chunks,
-        "stages": {n: found.record() for n, found in stages.items()},
+        "stages": {n: found.record() for n, found in measured.items()},
     }
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
+class Stage:
     """What a stage found: at most _MOST, the first TOP, and the time from the question on."""
 
     name: str
@@ -70,8 +70,12 @@ class _Stage:
     ms: float
 
 
-async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterator[_Stage]:
-    """The searches alone, their plain fusion, the service's own, and the whole ranking."""
+async def stages(footnote: Footnote, question: str, *, spans: bool = False) -> AsyncIterator[Stage]:
+    """The searches alone, their plain fusion, the service's own, and the whole ranking.
+
+    Args:
+        spans: Whether the first TOP of the ranking count, as the service shows them.
+    """
     alone = {}
     for name, weights in (("bm25", (0.0, 1.0)), ("dense", (1.0, 0.0))):
         started = time.perf_counter()
@@ -87,11 +91,11 @@ async def _stages(footnote: Footnote, question: str, spans: bool) -> AsyncIterat
     ms = (time.perf_counter() - started) * 1e3
     # Whoever asks for fewer passages gets fewer neighbours joined: as many as the service wants.
     best = await footnote.search(question, SCOPE, _PASSAGES) if spans else ranked
-    yield _Stage("ranking", ranked, best[:TOP], ms)
+    yield Stage("ranking", ranked, best[:TOP], ms)
 
 
-def _stage(name: str, found: Found, started: float) -> _Stage:
-    return _Stage(name, found[:_MOST], found[:TOP], (time.perf_counter() - started) * 1e3)
+def _stage(name: str, found: Found, started: float) -> Stage:
+    return Stage(name, found[:_MOST], found[:TOP], (time.perf_counter() - started) * 1e3)
 
 
 async def _search(footnote: Footnote, question: str, weights: tuple[float, float]) -> Found:

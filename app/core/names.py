@@ -1,7 +1,7 @@
 """What a passage is called: the name of its file, the document's title, its headings.
 
-Half of what is asked names its document in some way: a customer, a year, a form. Where the title
-does not say it, as on a form or on a page called "Get started", the file's own name often does.
+A question often names its document in some way: a customer, a year, a product. Where the title does
+not say it, as on a form or on a page called "Get started", the file's own name may.
 """
 
 from __future__ import annotations

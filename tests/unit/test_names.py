@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.names import breadcrumb
 from app.core.types import ParsedDocument, Passage
@@ -41,6 +43,15 @@ def test_the_title_stands_once_where_the_headings_begin_with_it() -> None:
     assert called("/x/s.md", "Leave", "Leave > Annual") == "Leave > Annual"
     assert called("/x/s.md", "Leave", "Leave of absence") == "Leave > Leave of absence"
     assert called("/x/s.md", "Leave", "Leave") == called("/x/s.md", "Leave") == "Leave"
+
+
+@given(st.text(), st.text(), st.text())
+def test_whatever_files_are_called_title_and_headings_are_kept(
+    source: str, title: str, heading: str
+) -> None:
+    name = called(source, title, heading)
+
+    assert name.endswith(heading or title) and title in name
 
 
 def test_a_passage_is_read_by_the_name_under_which_it_is_searched() -> None:

@@ -10,6 +10,7 @@ import typer
 from app.cli import options
 from app.cli.console import heading_below, note, one_line, shorten, write_json, write_table
 from app.cli.session import clean_stdout, use_footnote
+from app.core.names import breadcrumb
 
 if TYPE_CHECKING:
     from app.core.types import Passage
@@ -90,10 +91,10 @@ def _said(passage: Passage, explain: bool) -> Iterator[str]:
 
 
 def place(passage: Passage) -> str:
-    """Title, page and heading."""
+    """File name, where the title does not say it, title, page and heading."""
     page = f"page {passage.page}" if passage.page is not None else ""
     heading = heading_below(passage.title, passage.heading)
-    return one_line(", ".join(part for part in (passage.title, page, heading) if part))
+    return one_line(", ".join(part for part in (breadcrumb(passage), page, heading) if part))
 
 
 def _number(score: float | None) -> str:

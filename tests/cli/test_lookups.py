@@ -25,6 +25,17 @@ def test_search_shows_a_table_and_stages_on_request(run: Run) -> None:
         assert shown in long
 
 
+def test_forms_of_one_title_are_told_apart_by_the_names_of_their_files(
+    run: Run, fake: FakeFootnote
+) -> None:
+    fake.passages = [
+        PASSAGE.model_copy(update={"title": "Order form", "source": f"/x/nord-{year}.pdf"})
+        for year in (2023, 2024)
+    ]
+    out = run("search", "price").out
+    assert "nord 2023 > Order form, page 3" in out and "nord 2024 > Order form, page 3" in out
+
+
 @pytest.mark.parametrize("k", ["0", "-1", "10000"])
 def test_how_many_passages_may_be_asked_for_is_said_and_not_guessed(
     run: Run, fake: FakeFootnote, k: str

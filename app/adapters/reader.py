@@ -71,11 +71,15 @@ class BundledReader:
         self, question: str, texts: Sequence[str], *, places: bool = True
     ) -> list[Reading]:
         """A reading of each text, in order; without `places` it costs a little less."""
-        passes = await self._passes(question, texts)
-        if not places:
-            return [one.reading for one in passes]
-        pairs = list(zip(texts, passes, strict=True))
-        return await self._turns.map(lambda pair: self._placed(*pair), pairs)
+        known = {text: self._known.get((question, text)) for text in texts}
+        # The longest first: at the end no thread waits long for another.
+        wanted = sorted((t for t in known if places or not known[t]), key=len, reverse=True)
+        asked = self._ids(question)[:QUESTION_TOKENS]
+        done = await self._turns.map(lambda t: self._read(asked, t, known[t], places), wanted)
+        found = {text: one.reading for text, one in known.items() if one}
+        for text, (one, reading) in zip(wanted, done, strict=True):
+            self._known[question, text], found[text] = one, reading
+        return [found[text] for text in texts]
 
     async def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """A relevance in [0, 1] for each text, in order; 0.5 is the line between."""
@@ -90,20 +94,16 @@ class BundledReader:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    async def _passes(self, question: str, texts: Sequence[str]) -> list[_Pass]:
-        """The longest text first: at the end no thread waits long for another."""
-        new = sorted({t for t in texts if (question, t) not in self._known}, key=len, reverse=True)
-        asked = self._ids(question)[:QUESTION_TOKENS]
-        fresh = dict(
-            zip(new, await self._turns.map(lambda t: self._pass(asked, t), new), strict=True)
-        )
-        found = [fresh[t] if t in fresh else self._known[question, t] for t in texts]
-        for text, one in fresh.items():
-            self._known[question, text] = one
-        return found
-
-    def _pass(self, asked: Sequence[int], text: str) -> _Pass:
+    def _read(
+        self, asked: Sequence[int], text: str, known: _Pass | None, places: bool
+    ) -> tuple[_Pass, Reading]:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        one = known or self._pass(asked, text, encoding)
+        if not places or one.edges is None:
+            return one, one.reading
+        return one, replace(one.reading, places=tuple(likeliest(*one.edges, encoding, text)))
+
+    def _pass(self, asked: Sequence[int], text: str, encoding: Any) -> _Pass:
         told = encoding.ids[: bundled.READER_TOKENS - len(asked) - 3]
         if not asked or not told:  # nothing to compare, and the graph needs both
             return _Pass(Reading(-10.0, -10.0))
@@ -113,12 +113,6 @@ class BundledReader:
         familiar = _words_known(encoding, text) >= _FAMILIAR
         reading = Reading(float(relevance[0]), float(answerable[0]), familiar=familiar)
         return _Pass(reading, (starts, ends) if familiar else None)
-
-    def _placed(self, text: str, one: _Pass) -> Reading:
-        if one.edges is None:
-            return one.reading
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return replace(one.reading, places=tuple(likeliest(*one.edges, encoding, text)))
 
     def _run(self, ids: NDArray[np.int32], told: NDArray[np.int64]) -> Any:
         return self._session.run(None, {"input_ids": ids, "told": told})

@@ -51,7 +51,7 @@ class BundledReader:
 
     It is a Reader, and a Reranker by its relevance. A question is read up to its first 64
     tokens, with the passage up to 384 together. What it read lately it remembers, so that the
-    answer's place costs nothing after reranking.
+    answer's place costs little after reranking.
 
     Args:
         own: Adapted to the user's documents, to read with instead.

@@ -51,5 +51,5 @@ def breadcrumb(document: Named, heading: str = "") -> str:
     stem = PurePosixPath(document.source).stem
     new = [part for part in _PART.findall(stem) if part.casefold() not in said]
     if any(_TELLING.fullmatch(part) and part.casefold() not in _NOTHING_SAID for part in new):
-        return f"{' '.join(new)}{SEPARATOR}{path}"
+        return SEPARATOR.join(filter(None, (" ".join(new), path)))
     return path

@@ -270,7 +270,8 @@ def _found(
         shown = library.shown[int(key)]
         if int(key) == pair.passage:
             title, _, heading = pair.shown.context.partition(" > ")
-            changed = {"title": title, "heading": heading, "text": pair.shown.body}
+            # No source: its name would say again what the pair leaves out.
+            changed = {"source": "", "title": title, "heading": heading, "text": pair.shown.body}
             shown, vector = shown.model_copy(update=changed), altered
         found = {
             "scores": scores_of,

@@ -101,6 +101,29 @@ async def test_the_score_is_fitted_to_another_cross_encoder(tmp_path: Path) -> N
     assert find_ranking(data, "another") is None
 
 
+async def test_what_a_pair_leaves_out_is_not_said_again_by_the_name_of_its_file(
+    tmp_path: Path,
+) -> None:
+    from app.wiring import open_footnote
+    from eval.training.own_texts import make_pairs, read_library, searched
+
+    files = tmp_path / "files"
+    files.mkdir()
+    for file in HANDBOOK.iterdir():
+        (files / f"nordwind-{file.name}").write_bytes(file.read_bytes())
+    async with open_footnote(load_settings(data_dir=tmp_path / "data")) as footnote:
+        await footnote.ingest([files], tenant="default", tags={})
+        library = await read_library(footnote, "default")
+        pairs = await make_pairs(library, most=200)
+        found = await searched(library, pairs)
+
+    assert any(passage.context.startswith("nordwind > ") for passage in library.texts.passages)
+    assert any(not pair.shown.context for pair in pairs)
+    for pair, one in zip(pairs, found, strict=True):
+        for passage, answers in zip(one.passages, one.answers, strict=True):
+            assert not answers or passage.context == pair.shown.context
+
+
 def test_a_sign_flip_test_believes_no_chance() -> None:
     pytest.importorskip("torch")
     from eval.training.trial import compare

@@ -22,6 +22,7 @@ def called(source: str, title: str, heading: str = "") -> str:
         ("/x/mail.eml!/Offer Nord.pdf", "Our prices", "", "Offer Nord > Our prices"),
         ("/x/Urlaubsregeln-Wien.docx", "Urlaub", "", "Urlaubsregeln Wien > Urlaub"),
         ("/x/休假.pdf", "HR", "", "休假 > HR"),
+        ("/x/Nordwind 2024.pdf", "", "", "Nordwind 2024"),
         ("/x/remote_work_2025.md", "Remote work", "", "2025 > Remote work"),
         # What is said already, or tells nothing, is left out.
         ("/x/remote-work.md", "Remote Work", "Abroad", "Remote Work > Abroad"),
